@@ -1,0 +1,134 @@
+"""What holds for every backbone: names, files, precision and errors."""
+
+import inspect
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from tfcil import backbones
+from tfcil.backbones import registry
+from tfcil.errors import UserError
+
+SHAPE = (32, 32, 3)
+NAMES = [*registry.OWN, "MobileNet"]
+
+
+def saved_bytes(model, path):
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("config.json"), archive.read("model.weights.h5")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_building_twice_gives_equal_bytes(name, tmp_path):
+    """Whatever was built in between: every layer has a name of its own."""
+    keras.utils.set_random_seed(7)
+    first = saved_bytes(backbones.build(name, SHAPE), tmp_path / "first.keras")
+    backbones.build("resnet20", SHAPE, last_relu=False)
+    keras.utils.set_random_seed(7)
+    assert saved_bytes(backbones.build(name, SHAPE), tmp_path / "second.keras") == first
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_are_found_by_name_in_a_flat_saved_model(name, tmp_path):
+    """A head on top, saved with plain Keras: `map1`, `map2`, ... and `features` are layers."""
+    inputs = keras.Input(SHAPE, name="image")
+    outputs = backbones.apply(name, inputs)
+    logits = keras.layers.Dense(2, name="logits")(outputs["features"])
+    keras.Model(inputs, logits).save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert not any(isinstance(layer, keras.Model) for layer in loaded.layers)
+    ends = [f"map{k}" for k in range(1, len(outputs["maps"]) + 1)] + ["features"]
+    found = keras.Model(loaded.input, [loaded.get_layer(end).output for end in ends])
+    backbone = keras.Model(inputs, [*outputs["maps"], outputs["features"]])
+    x = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
+    for received, expected in zip(found(x), backbone(x), strict=True):
+        np.testing.assert_array_equal(received, expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mixed_precision_computes_low_and_pools_in_float32(name):
+    before = keras.config.dtype_policy()
+    model = backbones.build(name, SHAPE, dtype="mixed_bfloat16")
+    assert keras.config.dtype_policy() == before
+    assert model.output["maps"][0].dtype == "bfloat16"
+    assert model.output["features"].dtype == "float32"
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    x = np.random.default_rng(0).uniform(0, 255, (2, *SHAPE)).astype("float32")
+    assert np.isfinite(model(x)["features"]).all()
+
+
+def test_without_dtype_the_current_policy_holds():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        features = backbones.simple_cnn((8, 8, 1)).output["features"]
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert features.dtype == "float64"
+
+
+def test_the_policy_comes_back_after_an_error():
+    before = keras.config.dtype_policy()
+    with pytest.raises(UserError):
+        backbones.build("resnet20", (4, 4, 3), dtype="mixed_bfloat16")
+    assert keras.config.dtype_policy() == before
+
+
+@pytest.mark.parametrize("name", registry.OWN)
+def test_last_relu_overrides_the_published_ending(name):
+    x = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype("float32")
+    for last_relu in (True, False):
+        last = backbones.build(name, (16, 16, 1), last_relu=last_relu)(x)["maps"][-1]
+        assert (np.min(last) >= 0) == last_relu
+
+
+def test_published_endings():
+    """LUCIR and PODNet feed cosine heads, and so leave out the last ReLU."""
+    endings = {name: backbones.build(name, SHAPE).get_layer("features") for name in registry.OWN}
+    without = {
+        name
+        for name, pooling in endings.items()
+        if not isinstance(pooling.input._keras_history.operation, keras.layers.ReLU)
+    }
+    assert without == {"resnet32_lucir", "resnet32_rebuffi"}
+
+
+def test_public_builders_are_those_of_the_registry():
+    for name in ("simple_cnn", "resnet20", "resnet32", "resnet32_rebuffi", "resnet18"):
+        direct, by_name = getattr(backbones, name)(SHAPE), backbones.build(name, SHAPE)
+        assert direct.get_config() == by_name.get_config()
+
+
+def test_only_applications_normalise_themselves():
+    assert not any(backbones.normalises_itself(name) for name in registry.OWN)
+    assert backbones.normalises_itself("efficientnet_b0")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("resnet23", "did you mean resnet32?"), ("mobilenet_v5", "did you mean mobilenetv2?")],
+)
+@pytest.mark.parametrize("function", [backbones.normalises_itself, backbones.build])
+def test_an_unknown_name_is_answered_with_the_nearest_one(function, name, hint):
+    arguments = (name, SHAPE)[: len(inspect.signature(function).parameters)]
+    with pytest.raises(UserError) as caught:
+        function(*arguments)
+    assert hint in str(caught.value)
+    assert str(caught.value).endswith(f"Received: backbone={name}")
+
+
+@pytest.mark.parametrize("name", registry.OWN)
+@pytest.mark.parametrize("input_shape", [(3, 32, 32), (28, 28), (None, None, 3)])
+def test_images_of_a_wrong_shape_are_refused(name, input_shape):
+    with pytest.raises(UserError, match=r"height, width, channels") as caught:
+        backbones.build(name, input_shape)
+    assert str(caught.value).endswith(f"Received: input_shape={input_shape}")
+
+
+@pytest.mark.parametrize(("name", "weights"), [("resnet32", "imagenet"), ("VGG16", "places")])
+def test_weights_that_do_not_exist_are_refused(name, weights):
+    with pytest.raises(UserError, match=f"Received: weights='{weights}' for {name}$"):
+        backbones.build(name, SHAPE, weights=weights)

@@ -1,0 +1,127 @@
+"""params.yaml: a wrong value is told in one line that names the key, the value and what is allowed."""
+
+import copy
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from tfcil.errors import UserError
+from tfcil.params import check_params, load_params
+from tfcil.params_file import find_preset, presets, rewrite_tasks
+
+DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(path, value):
+    values = copy.deepcopy(DEFAULT)
+    *sections, key = path.split(".")
+    section = values
+    for name in sections:
+        section = section.setdefault(name, {})
+    section[key] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("memory", -5, "memory: input should be greater than or equal to 0. Received: memory=-5"),
+        ("memory", "abc", "memory: input should be a valid integer. Received: memory='abc'"),
+        ("memory", True, "memory: input should be a valid integer"),
+        ("memory", 20.5, "memory: input should be a valid integer"),
+        ("seed", 2**40, "seed: input should be less than 2147483648"),
+        (
+            "method.loss",
+            "focal",
+            "method.loss: expected 'bsce' or 'ce'. Received: method.loss='focal'",
+        ),
+        ("method.name", "basline", "(did you mean baseline?)"),
+        ("method.los", "ce", "method.los: no such key (did you mean loss?)"),
+        ("methd", {}, "methd: no such key (did you mean method?)"),
+        ("method.logit_adjust", 1, "would remove it twice"),
+        ("tasks.01.recipe", "incremnt", "tasks.01.recipe: expected 'base' or 'increment'"),
+        ("tasks.01.clases", 3, "tasks.01.clases: no such key (did you mean classes?)"),
+        ("tasks.01.classes", 0, "tasks.01.classes: expected an integer of at least 1"),
+        ("tasks.01.classes", [], "tasks.01.classes: expected an integer of at least 1"),
+        ("tasks.01.after", "07", "tasks.01.after"),
+        ("tasks", {}, "tasks"),
+        ("tasks", {0: {"classes": 3, "after": "start", "recipe": "base"}}, "tasks.0"),
+        ("tasks", {"a/../b": {"classes": 3, "after": "start", "recipe": "base"}}, "a/../b"),
+        ("model.backbone", "resnet23", "(did you mean resnet32?)"),
+        ("model.precision", "float16", "model.precision: expected 'float32' or 'mixed_bfloat16'"),
+        ("base.schedule", "step", "schedule=step needs milestones"),
+        ("base.learning_rate", float("nan"), "base.learning_rate: input should be a finite number"),
+        ("base.learning_rate", 0, "base.learning_rate: input should be greater than 0"),
+        ("base.warmup", 99, "warmup must not exceed epochs"),
+        ("base", None, "base: expected a section"),
+        ("dataset", "cifar100", "dataset: expected a section"),
+        (
+            "exemplars.per_class",
+            0,
+            "exemplars.per_class: input should be greater than or equal to 1",
+        ),
+        ("scenario.order", "lucir_1994", "scenario.order"),
+    ],
+)
+def test_bad_value_is_told_in_one_line(key, value, told):
+    with pytest.raises(UserError) as error:
+        check_params(changed(key, value))
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "memory: [", "a: 1\na: 2\n", "\t", "memory: \xff"])
+def test_bad_file_is_told_in_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError) as error:
+        load_params(path)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_key_is_named():
+    values = copy.deepcopy(DEFAULT)
+    del values["memory"]
+    with pytest.raises(UserError, match="memory: this key is required"):
+        check_params(values)
+
+
+def test_scientific_notation_without_a_dot_is_a_number():
+    """PyYAML reads 5e-4 as a text, DVC as a number: both must mean the same."""
+    assert check_params(changed("base.weight_decay", "5e-4")).base.weight_decay == 5e-4
+
+
+def test_default_params_are_the_default_preset():
+    assert (ROOT / "params.yaml").read_text() == find_preset("omniglot100").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_every_preset_is_valid_and_says_what_it_costs(name):
+    load_params(presets()[name])
+    head = presets()[name].read_text().split("seed:")[0]
+    for word in ("Command:", "Hardware:", "Time:", "Result:"):
+        assert word in head
+
+
+def test_unknown_preset_names_the_nearest():
+    with pytest.raises(UserError, match=r"did you mean omniglot100\?"):
+        find_preset("omniglot10")
+
+
+def test_rewriting_the_tasks_leaves_the_rest_to_the_letter(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        "# head\nmemory: 1   # a\ntasks:  # b\n  '00': {classes: 2}\n\n  # c\n  '01': x\nseed: 1\n"
+    )
+    rewrite_tasks(path, {"00": {"classes": 5, "after": "start", "recipe": "base"}})
+    assert path.read_text() == (
+        '# head\nmemory: 1   # a\ntasks:\n  "00": {classes: 5, after: start, recipe: base}\nseed: 1\n'
+    )
+
+
+def test_rewriting_without_a_block_of_tasks_is_told(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("memory: 1\n")
+    with pytest.raises(UserError, match="tasks"):
+        rewrite_tasks(path, {})

@@ -1,0 +1,5 @@
+"""`python -m tfcil`: the command `tfcil`."""
+
+from tfcil.cli import main
+
+main()

@@ -1,0 +1,64 @@
+"""What a person sees on the terminal: progress, and nothing that is not for them."""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@contextlib.contextmanager
+def native_messages_hidden():
+    """Hides what libraries write to file descriptor 2; shows it after all if the block fails.
+
+    TensorFlow's C++ logs several lines while it is imported, before any setting can stop it.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(terminal, hidden.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+@contextlib.contextmanager
+def training_progress(title: str, epochs: int):
+    """Shows a bar on a terminal, and one closing line everywhere.
+
+    Args:
+        title: which task of how many.
+        epochs: number of epochs.
+
+    Yields:
+        A function to call after each epoch with its row of the curve.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs  {task.fields[figures]}  left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty() or "CI" in os.environ,
+        transient=True,
+    )
+    figures = ""
+
+    def on_epoch(row):
+        nonlocal figures
+        figures = f"loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
+        bar.update(shown, advance=1, figures=figures)
+
+    with bar:
+        shown = bar.add_task(title, total=epochs, figures=figures)
+        yield on_epoch
+    print(f"{title}: {epochs} epochs, training {figures}", file=sys.stderr)

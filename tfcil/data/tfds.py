@@ -1,0 +1,81 @@
+"""Image classification sets of tensorflow-datasets, by name.
+
+They are read from `$TFDS_DATA_DIR` (by default ~/tensorflow_datasets) and downloaded where they
+are missing and the machine has internet.
+"""
+
+import os
+from difflib import get_close_matches
+
+import numpy as np
+
+from tfcil.data.datasets import Dataset, images_of_one_shape
+from tfcil.errors import UserError
+
+
+def load_tfds(name, train_split="train", test_split="test", image_size=None) -> Dataset:
+    """Loads a data set with the features `image` and `label` from tensorflow-datasets.
+
+    Args:
+        name: its name there, for example `cifar100`; a version or configuration may follow it.
+        train_split: split to learn from.
+        test_split: split to evaluate on.
+        image_size: side in pixels to resize to; `None` where all images have one shape.
+
+    Raises:
+        UserError: where the package or the data is missing, or it is not such a set.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError:
+        raise UserError(
+            f"dataset.name: `{name}` needs tensorflow-datasets: pip install 'tfcil[tfds]'. "
+            f"Received: dataset.name={name}"
+        ) from None
+    builder = _builder(tfds, name)
+    for split in (train_split, test_split):
+        if builder.info.splits and split.split("[")[0] not in builder.info.splits:
+            raise UserError(
+                f"dataset: {name} has the splits {', '.join(builder.info.splits)}. "
+                f"Received: split={split}"
+            )
+    names = builder.info.features["label"].names
+    train_images, train_labels = _read(tfds, builder, train_split, image_size)
+    test_images, test_labels = _read(tfds, builder, test_split, image_size)
+    return Dataset(train_images, train_labels, test_images, test_labels, tuple(names))
+
+
+def _builder(tfds, name):
+    try:
+        builder = tfds.builder(name)
+    except tfds.core.registered.DatasetNotFoundError:
+        close = get_close_matches(name, ["omniglot100", *tfds.list_builders()], n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise UserError(
+            f"dataset.name: expected omniglot100 or a set of tensorflow-datasets{hint}. "
+            f"Received: dataset.name={name}"
+        ) from None
+    features = builder.info.features or {}
+    if not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
+        raise UserError(
+            "dataset.name: expected a set with the features `image` and `label` (one class per "
+            f"image). Received: dataset.name={name}"
+        )
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # anything from a closed network to a full disk
+        where = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"dataset.name: {name} is not in {where} and could not be downloaded ({reason}). Run "
+            f"once on a machine with internet: tfds build {name}; then set TFDS_DATA_DIR to its "
+            f"folder. Received: dataset.name={name}"
+        ) from None
+    return builder
+
+
+def _read(tfds, builder, split, image_size):
+    data = tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
+    pairs = [(example["image"], example["label"]) for example in data]
+    images = images_of_one_shape([image for image, _ in pairs], image_size, builder.name)
+    return images, np.array([label for _, label in pairs], "int64")

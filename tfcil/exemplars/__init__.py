@@ -1,0 +1,15 @@
+"""The exemplar memory: how many old images to keep, which, and what they can classify."""
+
+from tfcil.exemplars.memory import ExemplarMemory, quota
+from tfcil.exemplars.nearest_mean import class_means, nearest_mean
+from tfcil.exemplars.selection import SELECTIONS, herding, random_selection
+
+__all__ = [
+    "SELECTIONS",
+    "ExemplarMemory",
+    "class_means",
+    "herding",
+    "nearest_mean",
+    "quota",
+    "random_selection",
+]

@@ -1,0 +1,204 @@
+"""The exemplar memory: how many images of each class are kept, and the images themselves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfcil.errors import UserError
+from tfcil.exemplars.selection import SELECTIONS
+from tfcil.files import load_npz, save_npz
+
+_ARRAYS = {"images": (np.uint8, 4), "labels": (np.int32, 1), "ranks": (np.int32, 1)}
+
+
+def quota(budget, num_seen, per_class=None):
+    """Computes how many exemplars each seen class may keep.
+
+    The budget is shared equally and rounded down, so that `quota * num_seen <= budget` always.
+
+    Args:
+        budget: int, exemplars over all classes.
+        num_seen: int, classes seen so far.
+        per_class: int or None, the most that one class may keep.
+
+    Returns:
+        int, exemplars per class.
+
+    Raises:
+        UserError: `budget` or `per_class` is negative.
+        ValueError: no class has been seen.
+
+    Example:
+        >>> quota(2000, 60), quota(2000, 60, per_class=20)
+        (33, 20)
+    """
+    if budget < 0:
+        raise UserError(f"memory must not be negative. Received: memory={budget}")
+    if per_class is not None and per_class < 0:
+        raise UserError(f"per_class must not be negative. Received: per_class={per_class}")
+    if num_seen < 1:
+        raise ValueError(f"num_seen must be at least 1. Received: num_seen={num_seen}")
+    share = budget // num_seen
+    return share if per_class is None else min(share, per_class)
+
+
+@dataclass(frozen=True, eq=False)
+class ExemplarMemory:
+    """Exemplars of the classes seen so far, sorted by class and then by rank.
+
+    The budget is no part of it but an argument of `update`: it may change from task to task, and
+    the stored file should depend on what is kept only.
+
+    Attributes:
+        images: uint8 array `(n, height, width, channels)`, as they came.
+        labels: int32 array `(n,)`, classes as ranks in the class order.
+        ranks: int32 array `(n,)`, rank within the class: 0 was picked first and is dropped last.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    ranks: np.ndarray
+
+    def __post_init__(self):
+        for name, (dtype, ndim) in _ARRAYS.items():
+            array = getattr(self, name)
+            if (array.dtype, array.ndim, array.shape[:1]) != (dtype, ndim, self.labels.shape[:1]):
+                raise ValueError(
+                    f"{name} must be {np.dtype(dtype)} with {ndim} axes and one entry per "
+                    f"exemplar. Received: {name} of {array.dtype} and shape {array.shape}"
+                )
+        within = np.arange(len(self.labels)) - np.searchsorted(self.labels, self.labels)
+        if np.any(np.diff(self.labels, prepend=0) < 0) or not np.array_equal(self.ranks, within):
+            raise ValueError(
+                "exemplars must be sorted by label, and ranked 0, 1, 2, ... within each. "
+                f"Received: {len(self.labels)} exemplars in another order"
+            )
+
+    @classmethod
+    def empty(cls, image_shape):
+        """Creates a memory without exemplars, for images of shape `(height, width, channels)`."""
+        none = np.zeros(0, dtype=np.int32)
+        return cls(np.zeros((0, *image_shape), dtype=np.uint8), none, none)
+
+    def __len__(self):
+        return len(self.labels)
+
+    def counts(self, num_classes):
+        """Computes the exemplars kept of each class: int64 array `(num_classes,)`."""
+        counts = np.bincount(self.labels, minlength=num_classes)
+        if len(counts) > num_classes:
+            raise ValueError(
+                f"num_classes must cover the labels up to {self.labels.max()}. "
+                f"Received: num_classes={num_classes}"
+            )
+        return counts
+
+    def update(
+        self,
+        images,
+        labels,
+        features,
+        num_seen,
+        budget,
+        per_class=None,
+        selection="herding",
+        generator=None,
+    ):
+        """Computes the memory after a task: old classes truncated, exemplars of new ones added.
+
+        Old classes keep their best ranks and are never chosen anew, because their other images
+        are gone. A class smaller than its quota keeps all it has.
+
+        Args:
+            images: uint8 array `(n, height, width, channels)`, images of the new classes.
+            labels: int array `(n,)`, their classes, in `0..num_seen-1` and not in the memory yet.
+            features: float array `(n, d)`, their features from the model just trained.
+            num_seen: int, classes seen so far, new ones included.
+            budget: int, exemplars kept over all classes.
+            per_class: int or None, the most that one class may keep.
+            selection: str, a key of `SELECTIONS`.
+            generator: `numpy.random.Generator`, for a selection that draws.
+
+        Returns:
+            `ExemplarMemory` of at most `budget` exemplars.
+
+        Raises:
+            UserError: negative budget, unknown selection, features that are not finite.
+            ValueError: arrays that do not fit together, labels out of range or already kept.
+        """
+        images, labels, features = map(np.asarray, (images, labels, features))
+        self._check_new(images, labels, features, num_seen)
+        count = quota(budget, num_seen, per_class)
+        picks, new_ranks = _select(labels, features, count, selection, generator)
+        kept = self.ranks < count
+        all_images = np.concatenate([self.images[kept], images[picks]])
+        all_labels = np.concatenate([self.labels[kept], labels[picks]]).astype(np.int32)
+        ranks = np.concatenate([self.ranks[kept], new_ranks])
+        order = np.lexsort((ranks, all_labels))
+        return ExemplarMemory(all_images[order], all_labels[order], ranks[order])
+
+    def _check_new(self, images, labels, features, num_seen):
+        if not len(images) == len(labels) == len(features):
+            raise ValueError(
+                "images, labels and features must have the same length. "
+                f"Received: {len(images)}, {len(labels)} and {len(features)}"
+            )
+        if images.dtype != np.uint8 or images.shape[1:] != self.images.shape[1:]:
+            raise ValueError(
+                f"images must be uint8 of shape (n, {str(self.images.shape[1:])[1:]} as in the "
+                f"memory. Received: {images.dtype} of shape {images.shape}"
+            )
+        if np.any((labels < 0) | (labels >= num_seen)) or np.any(self.labels >= num_seen):
+            raise ValueError(
+                f"labels, old and new, must be in 0..{num_seen - 1}. Received: num_seen={num_seen}"
+            )
+        known = np.intersect1d(labels, self.labels)
+        if known.size:
+            raise ValueError(
+                "labels must be of classes without exemplars, because exemplars are never chosen "
+                f"anew. Received: labels={known.tolist()}"
+            )
+
+    def save(self, path):
+        """Writes the memory to an .npz file; equal memories give equal bytes.
+
+        Args:
+            path: path-like. The file appears whole or not at all.
+        """
+        # The .npy header records the memory layout, which is no part of the contents.
+        save_npz(path, **{name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS})
+
+    @classmethod
+    def load(cls, path):
+        """Reads a memory that `save` wrote.
+
+        Args:
+            path: path-like.
+
+        Returns:
+            `ExemplarMemory`.
+
+        Raises:
+            UserError: there is no such file, it is damaged, or it holds something else.
+        """
+        try:
+            return cls(*load_npz(path, *_ARRAYS))
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"not an exemplar memory: {error}. Received: path={path}") from None
+
+
+def _select(labels, features, count, selection, generator):
+    """Computes the rows chosen of each class and their ranks: int64 and int32 arrays `(m,)`."""
+    if selection not in SELECTIONS:
+        raise UserError(
+            f"selection must be one of {', '.join(SELECTIONS)}. Received: selection={selection!r}"
+        )
+    picks, ranks = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        chosen = SELECTIONS[selection](features[members], count, generator)
+        picks.append(members[chosen])
+        ranks.append(np.arange(len(chosen), dtype=np.int32))
+    return np.concatenate(picks), np.concatenate(ranks)

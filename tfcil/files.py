@@ -1,0 +1,99 @@
+"""Files that appear whole or not at all, with the same bytes for the same contents."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfcil.errors import UserError
+
+
+@contextlib.contextmanager
+def write_atomically(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path` and renames it over `path` when the block succeeds.
+
+    Args:
+        path: the file or folder to write. Its parent is created where it is missing.
+
+    Yields:
+        A path with the same suffix in the same folder; the block writes a file or folder there.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: NumPy and Keras choose their format by it.
+    aside = path.with_name(f".{path.stem}.partial{path.suffix}")
+    _remove(aside)
+    try:
+        yield aside
+        if aside.is_dir():
+            _remove(path)
+        else:
+            with aside.open("rb") as written:
+                os.fsync(written.fileno())
+        os.replace(aside, path)
+    finally:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value) -> None:
+    """Writes `value` as JSON, one key and one row of numbers per line."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    # A raw line break cannot stand inside a JSON string, so only rows of numbers are folded.
+    text = re.sub(r"\[[\s\d.,eE+-]+\]", lambda row: re.sub(r"\s*\n\s*", " ", row[0]), text)
+    with write_atomically(path) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path):
+    """Reads a JSON file; a missing or damaged one is a `UserError` that names it."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"Expected a readable JSON file ({error}). Received: path={path}") from None
+
+
+def save_npz(path: str | Path, **arrays: np.ndarray) -> None:
+    """Writes arrays to an uncompressed npz without pickles; NumPy stores no time in it."""
+    with write_atomically(path) as aside:
+        np.savez(aside, allow_pickle=False, **arrays)
+
+
+def load_npz(path: str | Path, *keys: str) -> list[np.ndarray]:
+    """Reads the named arrays of an npz; a missing or damaged one is a `UserError` that names it."""
+    try:
+        # np.load leaves a damaged file open when it opened it itself.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            return [stored[key] for key in keys]
+    # A damaged archive shows itself as any of these, depending on which byte is wrong.
+    except (
+        *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
+        raise UserError(
+            f"Expected a readable npz file with the arrays {', '.join(keys)} ({error}). "
+            f"Received: path={path}"
+        ) from None
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """Computes the SHA-256 of the shapes, dtypes and bytes of arrays, as hexadecimal digits."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(f"{array.dtype.str}{array.shape}".encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()

@@ -1,0 +1,44 @@
+"""Outputs of a model for many images, batch by batch."""
+
+import keras
+import numpy as np
+
+
+def forward(model, images, batch_size=250):
+    """Computes a model's outputs in inference mode.
+
+    Args:
+        model: a `keras.Model` with a dictionary of outputs.
+        images: (n, height, width, channels), an array or a memory map.
+        batch_size: images at a time.
+
+    Returns:
+        A dictionary of float32 arrays (n, ...).
+    """
+    outputs = {
+        name: np.empty((len(images), *output.shape[1:]), "float32")
+        for name, output in model.output.items()
+    }
+    run = _compiled(model, (batch_size, *images.shape[1:]), images.dtype)
+    for first in range(0, len(images), batch_size):
+        batch = np.asarray(images[first : first + batch_size])
+        size = len(batch)
+        # One shape is traced once; what fills the last batch up is cut off again.
+        batch = np.pad(batch, ((0, batch_size - size), (0, 0), (0, 0), (0, 0)))
+        for name, values in run(batch).items():
+            outputs[name][first : first + size] = keras.ops.convert_to_numpy(values)[:size]
+    return outputs
+
+
+def _compiled(model, shape, dtype):
+    def infer(batch):
+        return model(batch, training=False)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(infer)
+    import tensorflow as tf
+
+    # Compiled at once: TensorFlow warns of what it takes for one function traced again and again.
+    return tf.function(infer, jit_compile=False).get_concrete_function(tf.TensorSpec(shape, dtype))

@@ -1,0 +1,141 @@
+"""Classifier heads that compare directions: one weight vector per class, or several."""
+
+import numbers
+
+import keras
+from keras import ops
+
+from tfcil.errors import UserError
+from tfcil.losses.numerics import unit_vectors, working_dtype
+
+SIMILARITIES = ("released", "cosine")
+
+
+@keras.saving.register_keras_serializable(package="tfcil")
+class CosineDense(keras.layers.Layer):
+    """Computes scale * cos(features, class vector): a dense head without magnitudes or biases.
+
+    `kernel` is (d, units), drawn from U(-1/sqrt(d), 1/sqrt(d)); `scale` is one learned number
+    that starts at 1. Works in, and returns, the type of the weights, or float32 where
+    that is narrower: a cosine needs more digits than half precision has.
+
+    Args:
+        units: number of classes.
+        seed: seed of the kernel's first values; None draws it from Keras's global seed.
+        **kwargs: options of `keras.layers.Layer`.
+
+    Input: features, (batch, d). Output: logits, (batch, units).
+
+    Raises:
+        UserError: `units` is not a positive integer.
+
+    Reference:
+        Hou et al., "Learning a Unified Classifier Incrementally via Rebalancing" (CVPR 2019).
+    """
+
+    proxies = 1  # weight vectors per class
+
+    def __init__(self, units, seed=None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.units = _positive_integer("units", units)
+        self.seed = seed
+        self.input_spec = keras.layers.InputSpec(ndim=2)
+
+    def build(self, input_shape):
+        dimension = input_shape[-1]
+        self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: dimension})
+        bound = dimension**-0.5
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(dimension, self.units * self.proxies),
+            initializer=keras.initializers.RandomUniform(-bound, bound, seed=self.seed),
+            autocast=False,
+        )
+        self.scale = self.add_weight(name="scale", shape=(), initializer="ones", autocast=False)
+
+    def cosines(self, features):
+        """Computes the cosine of each sample with each weight vector."""
+        if keras.backend.is_keras_tensor(features):
+            # Outside `call`, Keras would copy today's weights into the model as constants.
+            raise UserError(
+                "similarities are computed from numbers, in a training step or a model's `call`, "
+                f"not while building a functional model. Received: features={features}"
+            )
+        kernel = unit_vectors(self._precise(self.kernel), axis=0)
+        return ops.matmul(unit_vectors(self._precise(features)), kernel)
+
+    def similarities(self, features):
+        """Computes the logits before the scale, (batch, units): what margin ranking compares."""
+        return self.cosines(features)
+
+    def call(self, features):
+        return self._precise(self.scale) * self.similarities(features)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "seed": self.seed}
+
+    def _precise(self, x):
+        return ops.cast(x, working_dtype(self.variable_dtype))
+
+
+@keras.saving.register_keras_serializable(package="tfcil")
+class LocalSimilarity(CosineDense):
+    """Computes PODNet's local similarity classifier: several proxies per class, softly pooled.
+
+    With s_k the similarity of the features with a class's k-th proxy, its logit is
+    scale * sum_k softmax_k(gamma * s_k) s_k. `kernel` is (d, units * proxies), and column
+    class * proxies + k holds proxy k of a class; `scale` is one learned number that starts at 1.
+
+    Args:
+        units: number of classes.
+        proxies: proxies per class.
+        similarity: "released": s = 2 cos - 2, minus the squared distance of unit vectors, as in
+            the authors' configuration; "cosine": s = cos, as in the paper. The softmax over the
+            proxies sees twice the slope in the former, so that they are not the same classifier.
+        gamma: sharpness of the softmax over the proxies.
+        seed: seed of the kernel's first values; None draws it from Keras's global seed.
+        **kwargs: options of `keras.layers.Layer`.
+
+    Input: features, (batch, d). Output: logits, (batch, units).
+
+    Raises:
+        UserError: an argument is not one of the above.
+
+    Reference:
+        Douillard et al., "PODNet" (arXiv 2004.13513), and the authors' code.
+    """
+
+    def __init__(self, units, proxies=10, similarity="released", gamma=1.0, seed=None, **kwargs):
+        super().__init__(units, seed=seed, **kwargs)
+        if similarity not in SIMILARITIES:
+            raise UserError(
+                f"similarity must be one of {SIMILARITIES}. Received: similarity={similarity!r}"
+            )
+        if not gamma > 0:
+            raise UserError(f"gamma must be positive. Received: gamma={gamma!r}")
+        self.proxies = _positive_integer("proxies", proxies)
+        self.similarity = similarity
+        self.gamma = float(gamma)
+
+    def similarities(self, features):
+        """Computes the logits before the scale, (batch, units)."""
+        raw = ops.reshape(self.cosines(features), (-1, self.units, self.proxies))
+        if self.similarity == "released":
+            raw = 2 * raw - 2
+        # Not `ops.softmax`, which warns where a class has a single proxy.
+        weights = ops.exp(ops.log_softmax(self.gamma * raw, axis=-1))
+        return ops.sum(weights * raw, axis=-1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "proxies": self.proxies,
+            "similarity": self.similarity,
+            "gamma": self.gamma,
+        }
+
+
+def _positive_integer(name, value):
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise UserError(f"{name} must be a positive integer. Received: {name}={value!r}")
+    return int(value)

@@ -1,0 +1,200 @@
+"""Softmax cross-entropy under the class prior of the training set, and its post-hoc twin."""
+
+import math
+import numbers
+import reprlib
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfcil.errors import UserError
+from tfcil.losses.base import Loss
+from tfcil.losses.numerics import at_least_float32, integer_labels
+
+MASKED = -1e30  # the logit of a class that left the softmax: exp gives an exact 0, and 0 * it is 0
+
+
+def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
+    """Computes the balanced softmax cross-entropy: softmax cross-entropy of z + tau * log(n).
+
+    The shift by the log counts belongs to training alone: predict with the raw logits. Only the
+    ratios of the counts matter; equal counts, or `tau=0`, give the plain cross-entropy.
+
+    A class of count 0 leaves the softmax, whatever `tau`: its logit gets a gradient of exactly 0.
+    A sample of such a class gets a loss and a gradient of exactly 0: the counts say that the
+    training set has no such sample, and -log(0) would only turn the batch's mean into infinity.
+
+    Args:
+        y_true: integer labels, (batch,) or (batch, 1).
+        y_pred: raw logits, (batch, classes), any floating type.
+        class_counts: images per class in the current training set, exemplars included, (classes,);
+            integers or floats, in a list, an array or a tensor (a tensor gets a gradient too, and
+            its values are not checked).
+        tau: strength of the shift; 1 makes the raw logits those of a balanced training set.
+
+    Returns:
+        The loss of each sample, (batch,), float32 or wider.
+
+    Raises:
+        UserError: the counts are not one per logit, or negative, or all zero, or not finite.
+
+    Example:
+        >>> balanced_softmax_crossentropy([0, 1], [[2.0, 1.0], [0.5, 1.5]], class_counts=[20, 500])
+
+    Reference:
+        Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition" (arXiv 2007.10740);
+        in class-incremental learning: Jodelet et al. (arXiv 2103.12532). With `tau`: the
+        logit-adjusted loss of Menon et al. (arXiv 2007.07314).
+    """
+    logits = at_least_float32(y_pred)
+    labels = integer_labels(y_true)
+    if not ops.is_tensor(class_counts):
+        class_counts = _checked_counts(class_counts)
+    counts = ops.cast(class_counts, logits.dtype)
+    _check_one_count_per_logit(logits, counts)
+
+    present = counts > 0
+    log_counts = ops.log(ops.where(present, counts, 1.0))
+    shift = tau * (log_counts - ops.max(ops.where(present, log_counts, MASKED)))
+    logits = ops.where(present, logits, MASKED)
+    # Around 0 first: beside a logit of 1e4, float32 would round the shift to 3 digits.
+    logits = logits - ops.stop_gradient(ops.max(logits, axis=-1, keepdims=True))
+    losses = ops.sparse_categorical_crossentropy(labels, logits + shift, from_logits=True)
+    return ops.where(ops.take(present, labels), losses, 0.0)
+
+
+def adjust_logits(logits, class_counts, tau=1.0):
+    """Computes z - tau * log(prior): corrects the logits of a model trained with plain CE.
+
+    Never apply it to a model trained with the balanced softmax: that corrects twice.
+
+    Args:
+        logits: raw logits, (batch, classes), an array or a tensor of any floating type.
+        class_counts: images per class in the training set, (classes,), every one positive.
+        tau: strength of the correction.
+
+    Returns:
+        The adjusted logits, (batch, classes), a tensor of float32 or wider.
+
+    Raises:
+        UserError: a count is zero or otherwise unusable, or there is not one count per logit.
+
+    Reference:
+        Menon et al., "Long-tail learning via logit adjustment" (arXiv 2007.07314), post-hoc form.
+    """
+    logits = at_least_float32(logits)
+    counts = _checked_counts(class_counts)
+    _check_one_count_per_logit(logits, counts)
+    if not counts.all():
+        raise UserError(
+            "adjust_logits divides by the prior, so every class needs a positive count. "
+            f"Received: class_counts={_shown(class_counts)}"
+        )
+    return logits - ops.cast(tau * np.log(counts / counts.sum()), logits.dtype)
+
+
+@keras.saving.register_keras_serializable(package="tfcil")
+class BalancedSoftmaxCrossentropy(Loss):
+    """Computes the balanced softmax cross-entropy of raw logits, for `compile()`.
+
+    The counts belong to one training set: make a new loss, and compile again, for each task.
+    See `balanced_softmax_crossentropy` for the equation.
+
+    Args:
+        class_counts: images per class in the current training set, exemplars included, (classes,).
+        tau: strength of the shift by the log counts, finite and not negative.
+        zero_count: what a class without images does. "error": refuse it here; "mask": it leaves
+            the softmax, and samples of it count as 0; a positive number: it stands for the count.
+        reduction: how Keras reduces the batch.
+        name: name of the loss.
+        dtype: type of the computation; narrower types than float32 become float32.
+
+    Raises:
+        UserError: an argument is not one of the above.
+
+    Example:
+        >>> model.compile("sgd", loss=BalancedSoftmaxCrossentropy([20] * 50 + [500] * 10))
+
+    Reference:
+        Jodelet et al., "Balanced Softmax Cross-Entropy for Incremental Learning"
+        (arXiv 2103.12532).
+    """
+
+    def __init__(
+        self,
+        class_counts,
+        tau=1.0,
+        zero_count="error",
+        reduction="sum_over_batch_size",
+        name="balanced_softmax_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        counts = _checked_counts(class_counts)
+        named = zero_count in ("error", "mask")
+        if not named and not (_is_number(zero_count) and 0 < zero_count < math.inf):
+            raise UserError(
+                'zero_count must be "error", "mask" or a positive count. '
+                f"Received: zero_count={zero_count!r}"
+            )
+        if not (_is_number(tau) and 0 <= tau < math.inf):
+            raise UserError(f"tau must be a finite number, 0 or above. Received: tau={tau!r}")
+        if zero_count == "error" and not counts.all():
+            raise UserError(
+                f"class {int(counts.argmin())} has no image: leave it out, or say "
+                f'zero_count="mask" or a positive count. Received: class_counts='
+                f"{_shown(class_counts)}"
+            )
+        self._class_counts = tuple(np.asarray(class_counts).tolist())
+        self.tau = float(tau)
+        self.zero_count = zero_count if named else float(zero_count)
+        self._used_counts = counts if named else np.where(counts == 0, zero_count, counts)
+
+    @property
+    def class_counts(self):
+        """The counts; read-only, as Keras would go on using the ones it has compiled."""
+        return self._class_counts
+
+    def call(self, y_true, y_pred):
+        return balanced_softmax_crossentropy(y_true, y_pred, self._used_counts, self.tau)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "class_counts": list(self.class_counts),
+            "tau": self.tau,
+            "zero_count": self.zero_count,
+        }
+
+
+def _checked_counts(class_counts):
+    try:
+        counts = np.asarray(class_counts, dtype="float64")
+    except (TypeError, ValueError):
+        counts = np.empty(0)
+    usable = counts.ndim == 1 and np.isfinite(counts).all() and (counts >= 0).all()
+    if not (usable and counts.any()):
+        raise UserError(
+            "class_counts must be one finite count per class in one dimension, none negative and "
+            f"not all zero. Received: class_counts={_shown(class_counts)}"
+        )
+    return counts
+
+
+def _check_one_count_per_logit(logits, counts):
+    if logits.shape[-1] not in (None, counts.shape[0]):
+        raise UserError(
+            f"the logits must have one column for each of the {counts.shape[0]} class counts. "
+            f"Received: logits.shape={tuple(logits.shape)}"
+        )
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _shown(class_counts):
+    """Counts on one line: a thousand of them would bury the message."""
+    listed = class_counts.tolist() if hasattr(class_counts, "tolist") else class_counts
+    return reprlib.repr(listed)

@@ -1,0 +1,273 @@
+"""`params.yaml` as typed sections: every value is checked before any work is done.
+
+The field descriptions are the reference of the parameters; nothing else repeats them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import field_validator, model_validator
+
+from tfcil.errors import UserError
+from tfcil.names import check_backbone, nearest
+from tfcil.scenario import check_chain, check_order_name
+
+PositiveInt = Annotated[StrictInt, Field(ge=1)]
+TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Rate = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Dataset(Section):
+    """Which images are learned."""
+
+    name: str = Field(
+        description="`omniglot100` (embedded), or the name of an image classification set of tensorflow-datasets"
+    )
+    train_split: str = Field("train", description="split of tensorflow-datasets to learn from")
+    test_split: str = Field("test", description="split of tensorflow-datasets to evaluate on")
+    image_size: PositiveInt | None = Field(
+        None, description="side in pixels that images are resized to; null: they all have one size"
+    )
+
+
+class Scenario(Section):
+    """In which order the classes arrive."""
+
+    order: Annotated[StrictInt, Field(ge=0, lt=2**32)] | str | list[StrictInt] = Field(
+        "natural",
+        description="a published order (lucir_1993, icarl_1993, podnet_1, podnet_2, podnet_3), "
+        "natural, a seed, or the list of the data set's labels",
+    )
+
+    @field_validator("order")
+    @classmethod
+    def _order_is_known(cls, order):
+        return check_order_name(order) if isinstance(order, str) else order
+
+
+class TaskSpec(Section):
+    """One task: which classes it brings, after which task, and by which recipe it is trained."""
+
+    classes: PositiveInt | Annotated[list[str], Field(min_length=1)] = Field(
+        description="how many of the classes that are left in the order, or their names"
+    )
+    after: str = Field(description="key of the task before; `start` for the first")
+    recipe: Literal["base", "increment"] = Field(description="the section that trains it")
+
+
+class Exemplars(Section):
+    """Which images of the old classes are kept."""
+
+    selection: Literal["herding", "random"] = Field("herding", description="how they are chosen")
+    per_class: PositiveInt | None = Field(
+        None, description="fixed number per class; null: the memory is shared equally"
+    )
+
+
+class Model(Section):
+    """The network before it knows any class."""
+
+    backbone: str = Field("simple_cnn", description="one of our own or of keras.applications")
+    weights: Literal["imagenet"] | None = Field(
+        None, description="pretrained weights of a keras.applications backbone"
+    )
+    precision: Literal["float32", "mixed_bfloat16"] = Field(
+        "float32", description="what convolutions compute in; weights and losses stay float32"
+    )
+
+    @field_validator("backbone")
+    @classmethod
+    def _backbone_is_known(cls, name):
+        return check_backbone(name)
+
+
+class Method(Section):
+    """How a task is learned without forgetting the ones before it."""
+
+    name: Literal["baseline", "finetune"] = Field(
+        "baseline", description="baseline: with logit distillation; finetune: without"
+    )
+    loss: Literal["bsce", "ce"] = Field(
+        "bsce", description="balanced softmax cross-entropy, or plain cross-entropy"
+    )
+    tau: NonNegative = Field(1.0, description="strength of the balanced softmax; 0 is plain ce")
+    zero_count: Literal["error", "mask"] | Annotated[float, Field(gt=0)] = Field(
+        "mask",
+        description="what bsce does with a seen class without images: refuse, leave it out, or this count",
+    )
+    temperature: Annotated[float, Field(gt=0)] = Field(2.0, description="of the distillation")
+    distillation_weight: NonNegative = Field(1.0, description="factor of the distillation term")
+    distillation_scale: Literal["constant", "old_fraction"] = Field(
+        "old_fraction", description="old_fraction: the factor is multiplied by old/seen classes"
+    )
+    logit_adjust: NonNegative = Field(
+        0.0, description="strength of the post-hoc logit adjustment that is folded into the head"
+    )
+
+    @model_validator(mode="after")
+    def _prior_is_removed_once(self):
+        if self.loss == "bsce" and self.tau > 0 and self.logit_adjust > 0:
+            raise ValueError(
+                "loss=bsce already removes the class prior, logit_adjust would remove it twice: "
+                "choose loss=ce, or logit_adjust=0"
+            )
+        return self
+
+
+class Recipe(Section):
+    """How long and how fast a task is trained: SGD with momentum."""
+
+    epochs: PositiveInt = Field(description="passes over the task's images and the memory")
+    batch_size: PositiveInt = Field(128, description="images per step, over all devices")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(0.1, description="highest rate")
+    schedule: Literal["constant", "step", "cosine", "linear"] = Field(
+        "cosine",
+        description="how the rate falls: step by `decay` at the `milestones`, the others to 0",
+    )
+    warmup: NonNegative = Field(0.0, description="epochs over which the rate rises from 0")
+    milestones: list[Annotated[float, Field(gt=0)]] = Field([], description="epochs, for `step`")
+    decay: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="factor, for `step`")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of SGD")
+    weight_decay: NonNegative = Field(5e-4, description="L2 coefficient, added to the gradient")
+    crop_padding: Annotated[StrictInt, Field(ge=0)] = Field(
+        0, description="pixels of padding before the random crop; 0: no crop"
+    )
+    flip: bool = Field(False, description="mirror half of the images, left to right")
+
+    @model_validator(mode="after")
+    def _schedule_fits(self):
+        if self.schedule == "step" and not self.milestones:
+            raise ValueError("schedule=step needs milestones, a list of epochs such as [80, 120]")
+        if self.warmup > self.epochs:
+            raise ValueError(f"warmup must not exceed epochs={self.epochs}")
+        return self
+
+
+class Params(Section):
+    """The whole params.yaml."""
+
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**31)] = Field(
+        1993, description="of everything drawn"
+    )
+    memory: Annotated[StrictInt, Field(ge=0)] = Field(
+        description="budget: exemplars kept over all classes; 0: none"
+    )
+    strategy: Literal["none", "mirrored"] = Field(
+        "none", description="mirrored: batches are split over all devices of this machine"
+    )
+    dataset: Dataset
+    scenario: Scenario = Scenario()
+    tasks: dict[TaskKey, TaskSpec]
+    exemplars: Exemplars = Exemplars()
+    model: Model = Model()
+    method: Method = Method()
+    base: Recipe
+    increment: Recipe
+
+    @model_validator(mode="after")
+    def _tasks_are_a_chain(self):
+        check_chain({key: task.model_dump() for key, task in self.tasks.items()})
+        return self
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML would silently keep the last."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise UserError(f"Expected each key once. Received: {key} twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+def load_params(path: str | Path = "params.yaml") -> Params:
+    """Reads and checks a whole params.yaml.
+
+    Args:
+        path: the YAML file.
+
+    Returns:
+        The typed sections, immutable.
+
+    Raises:
+        UserError: one line that names the key, what is allowed and what was received.
+    """
+    try:
+        loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"Expected a readable YAML file ({reason}). Received: path={path}"
+        ) from None
+    return check_params(loaded, source=str(path))
+
+
+def check_params(values, source: str = "params.yaml") -> Params:
+    """Checks the plain dictionary of a params.yaml; see `load_params`."""
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{source}: expected sections such as `memory: 200`. Received: {values!r:.80}"
+        )
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{source}: " + "; ".join(_describe(error.errors()))) from None
+
+
+def _describe(problems: list[dict]) -> list[str]:
+    """Turns pydantic's problems into a clear line per key."""
+    by_key: dict[str, list[dict]] = {}
+    for problem in problems:
+        # pydantic adds the branch of a union ("int", "list[str]") to the path of the key.
+        path = [part for part in map(str, problem["loc"]) if not part.startswith(_UNION_BRANCHES)]
+        by_key.setdefault(".".join(path), []).append(problem)
+    return [_line(key, problems) for key, problems in by_key.items()]
+
+
+_UNION_BRANCHES = ("int", "str", "float", "[key]", "constrained-", "list[", "literal[")
+
+
+def _line(key: str, problems: list[dict]) -> str:
+    first = problems[0]
+    received = f"Received: {key}={first['input']!r:.80}"
+    if first["type"] == "value_error":
+        reason = str(first["ctx"]["error"])
+        return f"{key}: {reason}" if key else reason
+    if first["type"] == "missing":
+        return f"{key}: this key is required"
+    if first["type"] == "extra_forbidden":
+        *section, name = key.split(".")
+        return f"{key}: no such key{nearest(name, _keys_of(section))}. {received}"
+    expected = ", or ".join(dict.fromkeys(_expected(problem) for problem in problems))
+    return f"{key}: {expected}. {received}"
+
+
+def _expected(problem: dict) -> str:
+    if problem["type"] == "literal_error":
+        expected = problem["ctx"]["expected"]
+        return f"expected {expected}{nearest(problem['input'], expected.split(chr(39)))}"
+    if problem["type"] == "model_type":
+        return "expected a section of keys and values"
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return message.replace("dictionary", "section of keys and values")
+
+
+def _keys_of(path: list[str]) -> list[str]:
+    """The keys of a section."""
+    section = Params
+    for part in path:
+        known = section.model_fields if section is not TaskSpec else {}
+        if part == "tasks":
+            return list(TaskSpec.model_fields) if len(path) > 1 else []
+        section = known[part].annotation if part in known else section
+    return list(section.model_fields)

@@ -1,0 +1,1 @@
+"""Figures, tables and the printed summary of an experiment."""

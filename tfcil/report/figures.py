@@ -1,0 +1,44 @@
+"""The picture of an experiment: accuracy as classes arrive, and the accuracy matrix."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+from matplotlib import pyplot  # noqa: E402
+
+LABELS = {"cnn": "logits", "nme": "nearest mean of exemplars"}
+
+
+def draw_accuracy(path, results) -> None:
+    """Draws accuracy after each task, and per task in a matrix.
+
+    Args:
+        path: the PNG file.
+        results: the experiment's `Results`.
+    """
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    for rule, matrix in results.matrices.items():
+        aia = matrix.average_incremental_accuracy()
+        label = f"{LABELS[rule]} (average {aia:.3f})"
+        left.plot(results.num_classes, matrix.curve(), marker="o", label=label)
+    left.set(xlabel="classes seen", ylabel="accuracy", ylim=(0, 1.02))
+    left.set_title("All classes seen so far")
+    left.grid(alpha=0.3)
+    left.legend(loc="lower left")
+    accuracies = results.matrices["cnn"].accuracies()
+    shown = right.imshow(accuracies, vmin=0, vmax=1, cmap="viridis")
+    right.set(xlabel="test images of task", ylabel="after task")
+    right.set_title("Accuracy by task (logits)")
+    positions = range(len(results.tasks))
+    if len(results.tasks) <= 12:
+        right.set_xticks(positions, results.tasks)
+        right.set_yticks(positions, results.tasks)
+        for row in positions:
+            for column in range(row + 1):
+                value = accuracies[row, column]
+                color = "white" if value < 0.6 else "black"
+                right.text(column, row, f"{value:.2f}", ha="center", va="center", color=color)
+    figure.colorbar(shown, ax=right)
+    # Matplotlib would write its version into the file.
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    pyplot.close(figure)

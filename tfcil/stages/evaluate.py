@@ -1,0 +1,46 @@
+"""Stage `evaluate@KEY`: a task's model on the test images of all classes seen so far."""
+
+import numpy as np
+
+from tfcil.classifier import open_classifier
+from tfcil.data.store import read_images
+from tfcil.evaluation import predict
+from tfcil.exemplars import ExemplarMemory
+from tfcil.files import read_json, write_json
+from tfcil.metrics import confusion_matrix
+from tfcil.stages.layout import Layout
+from tfcil.training import make_deterministic
+
+
+def evaluate(layout: Layout, params, key: str) -> None:
+    """Writes evaluation/KEY.json: correct predictions per task, and the confusion matrix.
+
+    Args:
+        layout: where the files lie.
+        params: the whole params.yaml; nothing of it is read.
+        key: the task.
+    """
+    make_deterministic()
+    seen = read_json(layout.seen(key))["seen"]
+    parts = [read_images(layout.test_images(one["task"]), one["digest"]) for one in seen]
+    images = np.concatenate([part[0] for part in parts])
+    labels = np.concatenate([part[1] for part in parts])
+    model = open_classifier(layout.model(key))
+    predictions = predict(model, images, ExemplarMemory.load(layout.memory(key)))
+    first = np.cumsum([0, *(one["images"] for one in seen[:-1])])
+    correct = {
+        rule: np.add.reduceat(predicted == labels, first, dtype=int).tolist()
+        for rule, predicted in predictions.items()
+    }
+    write_json(
+        layout.evaluation(key),
+        {
+            "task": key,
+            "tasks": [one["task"] for one in seen],
+            "images": [one["images"] for one in seen],
+            "correct": correct,
+            "confusion": confusion_matrix(
+                labels, predictions["cnn"], model.output.shape[-1]
+            ).tolist(),
+        },
+    )

@@ -1,0 +1,32 @@
+"""Stage `select@KEY`: which images of a task are kept, and which of the older ones give way."""
+
+import numpy as np
+
+from tfcil.data.store import read_images
+from tfcil.exemplars import ExemplarMemory
+from tfcil.files import load_npz
+from tfcil.stages.layout import Layout
+
+
+def select(layout: Layout, params, key: str) -> None:
+    """Writes memory/KEY.npz.
+
+    Args:
+        layout: where the files lie.
+        params: the whole params.yaml; only `seed`, `memory` and `exemplars` are read.
+        key: the task.
+    """
+    images, labels = read_images(layout.train_images(key))
+    (features,) = load_npz(layout.features(key), "features")
+    memory = ExemplarMemory.load(layout.memory(params.tasks[key].after))
+    num_seen = int(labels.max()) + 1
+    memory.update(
+        images,
+        labels,
+        features,
+        num_seen,
+        budget=params.memory,
+        per_class=params.exemplars.per_class,
+        selection=params.exemplars.selection,
+        generator=np.random.default_rng([params.seed, num_seen]),
+    ).save(layout.memory(key))

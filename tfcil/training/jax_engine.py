@@ -1,0 +1,56 @@
+"""Training steps on JAX, on one device."""
+
+import jax
+
+from tfcil.layers.augmentation import crop_and_flip
+from tfcil.training.objective import objective
+
+
+class JaxEngine:
+    """Takes training steps with one compiled function; see `TensorFlowEngine` for the arguments."""
+
+    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, crop_padding):
+        self._student, self._optimizer = student, optimizer
+        optimizer.build(student.trainable_variables)
+        self._state = tuple(
+            [variable.value for variable in variables]
+            for variables in (
+                student.trainable_variables,
+                student.non_trainable_variables,
+                optimizer.variables,
+            )
+        )
+
+        def loss_of(trainable, frozen, images, labels):
+            outputs, frozen = student.stateless_call(trainable, frozen, images, training=True)
+            taught = None if teacher is None else teacher(images, training=False)
+            loss, curve = objective(terms, batch_size, labels, outputs, taught)
+            return loss, (curve, frozen)
+
+        def step(state, images, labels, draws):
+            trainable, frozen, slots = state
+            images = crop_and_flip(images, draws, crop_padding)
+            gradient_of = jax.value_and_grad(loss_of, has_aux=True)
+            (_, (curve, frozen)), gradients = gradient_of(trainable, frozen, images, labels)
+            for transform in transforms:
+                gradients = transform(gradients, trainable)
+            trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
+            return (trainable, frozen, slots), curve
+
+        self._run = jax.jit(step, donate_argnums=0)
+
+    def step(self, images, labels, draws):
+        """Takes one step; see `TensorFlowEngine.step`."""
+        self._state, curve = self._run(self._state, images, labels, draws)
+        return curve
+
+    def finish(self):
+        """Writes the trained values into the student's and the optimizer's variables."""
+        models = (
+            self._student.trainable_variables,
+            self._student.non_trainable_variables,
+            self._optimizer.variables,
+        )
+        for variables, values in zip(models, self._state, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)

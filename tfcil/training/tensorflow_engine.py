@@ -1,0 +1,85 @@
+"""Training steps on TensorFlow, on one device or on all of this machine under MirroredStrategy."""
+
+import tensorflow as tf
+
+from tfcil.layers.augmentation import crop_and_flip
+from tfcil.training.objective import objective
+
+
+class TensorFlowEngine:
+    """Takes training steps with one compiled function.
+
+    Args:
+        student: model with a dictionary of outputs; trained in place.
+        teacher: the same of the task before, frozen in inference mode, or `None`.
+        terms: list of `tfcil.methods.Term`.
+        transforms: list of gradient transforms.
+        optimizer: a Keras optimizer.
+        batch_size: images per step over all devices, a multiple of their number.
+        crop_padding: see `crop_and_flip`.
+    """
+
+    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, crop_padding):
+        self._strategy = tf.distribute.get_strategy()
+        self._student, self._teacher = student, teacher
+        self._terms, self._transforms = terms, transforms
+        self._optimizer = optimizer
+        self._batch_size = batch_size
+        self._crop_padding = crop_padding
+        optimizer.build(student.trainable_variables)
+        # XLA is slower on a CPU and fails under MirroredStrategy.
+        self._run = tf.function(self._run_on_all, jit_compile=False)
+
+    def step(self, images, labels, draws):
+        """Takes one step.
+
+        Args:
+            images: (batch, height, width, channels) uint8.
+            labels: (batch,) int32.
+            draws: (batch, 3) int32, see `tfcil.layers.augmentation.draw`.
+
+        Returns:
+            Dictionary of scalar tensors for the curve.
+        """
+        share = self._batch_size // self._strategy.num_replicas_in_sync
+
+        def split(array):
+            return self._strategy.experimental_distribute_values_from_function(
+                lambda context: tf.convert_to_tensor(
+                    array[context.replica_id_in_sync_group * share :][:share]
+                )
+            )
+
+        return self._run(split(images), split(labels), split(draws))
+
+    def finish(self):
+        """Leaves the trained values in the student's variables, where they already are."""
+
+    def _run_on_all(self, images, labels, draws):
+        curve = self._strategy.run(self._run_on_one, args=(images, labels, draws))
+        return {
+            name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for name, value in curve.items()
+        }
+
+    def _run_on_one(self, images, labels, draws):
+        images = crop_and_flip(images, draws, self._crop_padding)
+        teacher = None if self._teacher is None else self._teacher(images, training=False)
+        variables = self._student.trainable_variables
+        with tf.GradientTape() as tape:
+            student = self._student(images, training=True)
+            loss, curve = objective(self._terms, self._batch_size, labels, student, teacher)
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self._update(gradients, variables)
+        return curve
+
+    def _update(self, gradients, variables):
+        replicas = self._strategy.num_replicas_in_sync
+        if replicas > 1:
+            # Transforms see the gradient of the whole batch. Keras sums over the devices once
+            # more when it applies them, hence the division.
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        for transform in self._transforms:
+            gradients = transform(gradients, [variable.value for variable in variables])
+        self._optimizer.apply([gradient / replicas for gradient in gradients], variables)
