@@ -14,9 +14,14 @@ def test_failed_write_leaves_the_old_file_and_nothing_aside(tmp_path):
     path = tmp_path / "out" / "a.txt"
     with write_atomically(path) as aside:
         aside.write_text("first")
-    with pytest.raises(RuntimeError), write_atomically(path) as aside:
-        aside.write_text("half of the sec")
-        raise RuntimeError
+
+    def fail():
+        with write_atomically(path) as aside:
+            aside.write_text("half of the sec")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "first"
     assert os.listdir(path.parent) == ["a.txt"]
 

@@ -1,15 +1,16 @@
-"""params.yaml: a wrong value is told in one line that names the key, the value and what is allowed."""
+"""params.yaml: a wrong value is told in one line: the key, the value and what is allowed."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import yaml
 
-from conftest import ROOT
 from tfcil.errors import UserError
 from tfcil.params import check_params, load_params
 from tfcil.params_file import find_preset, presets, rewrite_tasks
 
+ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
@@ -42,8 +43,16 @@ def changed(path, value):
         ("method.logit_adjust", 1, "would remove it twice"),
         ("tasks.01.recipe", "incremnt", "tasks.01.recipe: expected 'base' or 'increment'"),
         ("tasks.01.clases", 3, "tasks.01.clases: no such key (did you mean classes?)"),
-        ("tasks.01.classes", 0, "tasks.01.classes: expected an integer of at least 1"),
-        ("tasks.01.classes", [], "tasks.01.classes: expected an integer of at least 1"),
+        (
+            "tasks.01.classes",
+            0,
+            "tasks.01.classes: expected a count of at least 1 or a list of class names",
+        ),
+        (
+            "tasks.01.classes",
+            [],
+            "tasks.01.classes: expected a count of at least 1 or a list of class names",
+        ),
         ("tasks.01.after", "07", "tasks.01.after"),
         ("tasks", {}, "tasks"),
         ("tasks", {0: {"classes": 3, "after": "start", "recipe": "base"}}, "tasks.0"),

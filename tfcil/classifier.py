@@ -6,6 +6,7 @@ output, the layer `logits` the last. Files hold Keras's own layers only, so anyb
 """
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -110,8 +111,8 @@ def expose(model, *names):
 def save_classifier(model, path) -> None:
     """Writes a `.keras` file whose bytes depend on the model alone.
 
-    Keras puts the time of saving into the archive; a fixed one is written instead, and the members
-    are sorted, so that equal models have equal digests.
+    Keras puts the time of saving and addresses of objects into the archive; they are replaced, and
+    the members sorted, so that equal models have equal digests.
     """
     with write_atomically(path) as aside:
         model.save(aside)
@@ -120,10 +121,21 @@ def save_classifier(model, path) -> None:
         metadata = json.loads(members["metadata.json"])
         metadata["date_saved"] = "1980-01-01@00:00:00"
         members["metadata.json"] = json.dumps(metadata).encode()
+        members["config.json"] = _without_addresses(members["config.json"])
         with zipfile.ZipFile(aside, "w") as archive:
             for name, contents in members.items():
                 # A ZipInfo made by hand has the date 1980-01-01.
                 archive.writestr(zipfile.ZipInfo(name), contents)
+
+
+def _without_addresses(config: bytes) -> bytes:
+    """Numbers shared objects in the order of their appearance instead of by `id()`."""
+    numbers: dict[bytes, int] = {}
+
+    def number(found):
+        return b"%s%d" % (found[1], numbers.setdefault(found[2], len(numbers)))
+
+    return re.sub(rb'("shared_object_id": )(\d+)', number, config)
 
 
 def open_classifier(path):

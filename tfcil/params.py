@@ -3,12 +3,20 @@
 The field descriptions are the reference of the parameters; nothing else repeats them.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
-from pydantic import field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tfcil.errors import UserError
 from tfcil.names import check_backbone, nearest
@@ -30,7 +38,8 @@ class Dataset(Section):
     """Which images are learned."""
 
     name: str = Field(
-        description="`omniglot100` (embedded), or the name of an image classification set of tensorflow-datasets"
+        description="`omniglot100` (embedded), or the name of an image classification set of "
+        "tensorflow-datasets"
     )
     train_split: str = Field("train", description="split of tensorflow-datasets to learn from")
     test_split: str = Field("test", description="split of tensorflow-datasets to evaluate on")
@@ -57,11 +66,22 @@ class Scenario(Section):
 class TaskSpec(Section):
     """One task: which classes it brings, after which task, and by which recipe it is trained."""
 
-    classes: PositiveInt | Annotated[list[str], Field(min_length=1)] = Field(
+    classes: StrictInt | list[str] = Field(
         description="how many of the classes that are left in the order, or their names"
     )
     after: str = Field(description="key of the task before; `start` for the first")
     recipe: Literal["base", "increment"] = Field(description="the section that trains it")
+
+    @field_validator("classes", mode="wrap")
+    @classmethod
+    def _classes_are_some(cls, classes, check):
+        with contextlib.suppress(ValidationError):
+            if check(classes) and (isinstance(classes, list) or classes >= 1):
+                return classes
+        raise ValueError(
+            "expected a count of at least 1 or a list of class names. "
+            f"Received: classes={classes!r:.80}"
+        )
 
 
 class Exemplars(Section):
@@ -102,7 +122,8 @@ class Method(Section):
     tau: NonNegative = Field(1.0, description="strength of the balanced softmax; 0 is plain ce")
     zero_count: Literal["error", "mask"] | Annotated[float, Field(gt=0)] = Field(
         "mask",
-        description="what bsce does with a seen class without images: refuse, leave it out, or this count",
+        description="what bsce does with a seen class without images: refuse, leave it out, "
+        "or take this count",
     )
     temperature: Annotated[float, Field(gt=0)] = Field(2.0, description="of the distillation")
     distillation_weight: NonNegative = Field(1.0, description="factor of the distillation term")
@@ -186,7 +207,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise UserError(f"Expected each key once. Received: {key} twice{node.start_mark}")
+                line = node.start_mark.line + 1
+                raise UserError(f"Expected each key once. Received: {key} twice from line {line}")
         return super().construct_mapping(node, deep)
 
 

@@ -62,19 +62,20 @@ def preprocess(x, constructor):
     black, *primaries = family.preprocess_input(colours.reshape(4, 1, 1, 3)).reshape(4, 3)
     matrix = (np.array(primaries) - black) / 255.0
     order, scale = matrix.argmax(axis=0), matrix.max(axis=0)
+    # In float32 also under mixed precision: 0..255 less a mean needs more than 8 bits.
     if order.tolist() == [2, 1, 0]:
         # Cropping that reads the axes as channels first keeps one channel of ours.
         planes = [
             layers.Cropping2D(
                 ((0, 0), (channel, 2 - channel)),
                 data_format="channels_first",
+                dtype="float32",
                 name=f"preprocess_channel{channel}",
             )(x)
             for channel in order.tolist()
         ]
-        x = layers.Concatenate(name="preprocess_bgr")(planes)
+        x = layers.Concatenate(dtype="float32", name="preprocess_bgr")(planes)
     if np.any(scale != 1) or np.any(black != 0):
-        # In float32 also under mixed precision: 0..255 less a mean needs more than 8 bits.
         x = layers.Rescaling(
             scale.tolist(), black.tolist(), dtype="float32", name="preprocess_rescaling"
         )(x)

@@ -58,7 +58,7 @@ def apply(name, inputs, weights=None, last_relu=None, dtype=None):
     if weights is not None and not (is_application and weights == "imagenet"):
         raise UserError(
             "weights must be None, or 'imagenet' for a network of keras.applications. "
-            f"Received: weights={weights!r} for {name}"
+            f"Received: backbone={name}, weights={weights}"
         )
     options = {} if last_relu is None else {"last_relu": last_relu}
     with _dtype_policy(dtype):

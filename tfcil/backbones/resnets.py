@@ -47,9 +47,7 @@ def resnet32_rebuffi(input_shape, last_relu=False):
     The last of the five blocks of stage 3 is a stage of its own, and every block starts as the
     identity (zero scale of its second BatchNorm). `last_relu` adds a ReLU before the pooling.
     """
-    return as_model(
-        "resnet32_rebuffi", input_shape, resnet32_rebuffi_layers, last_relu=last_relu
-    )
+    return as_model("resnet32_rebuffi", input_shape, resnet32_rebuffi_layers, last_relu=last_relu)
 
 
 def resnet18(input_shape, last_relu=True):

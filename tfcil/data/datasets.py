@@ -33,7 +33,7 @@ def load_dataset(params) -> Dataset:
         params: the section.
 
     Raises:
-        UserError: where there is no such data set, or it is not on this machine; says how to get it.
+        UserError: where there is no such data set, or it is not here and how to get it.
     """
     if params.name == "omniglot100":
         return _omniglot100()
@@ -67,8 +67,8 @@ def images_of_one_shape(images, image_size, name) -> np.ndarray:
     shapes = {image.shape for image in images}
     if len(shapes) != 1:
         raise UserError(
-            f"dataset.image_size: the images of {name} have {len(shapes)} different shapes, expected "
-            f"a side in pixels to resize them to. Received: dataset.image_size={image_size}"
+            f"dataset.image_size: {name} has images of {len(shapes)} different shapes, "
+            f"expected a side in pixels to resize them to. Received: dataset.image_size={image_size}"
         )
     return np.stack(images)
 

@@ -75,7 +75,16 @@ def _builder(tfds, name):
 
 
 def _read(tfds, builder, split, image_size):
-    data = tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
-    pairs = [(example["image"], example["label"]) for example in data]
-    images = images_of_one_shape([image for image, _ in pairs], image_size, builder.name)
-    return images, np.array([label for _, label in pairs], "int64")
+    shape = builder.info.features["image"].shape
+    # Whole batches are quick to read; images of several shapes come one by one.
+    batch_size = None if None in shape else 1000
+    data = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=batch_size)))
+    if batch_size:
+        images = np.concatenate([batch["image"] for batch in data])
+        labels = np.concatenate([batch["label"] for batch in data])
+        if image_size is None:
+            return images, labels.astype("int64")
+    else:
+        images = [example["image"] for example in data]
+        labels = np.array([example["label"] for example in data])
+    return images_of_one_shape(images, image_size, builder.name), labels.astype("int64")

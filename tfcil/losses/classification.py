@@ -10,7 +10,7 @@ from keras import ops
 
 from tfcil.errors import UserError
 from tfcil.losses.base import Loss
-from tfcil.losses.numerics import at_least_float32, integer_labels
+from tfcil.losses.numerics import at_least_float32, integer_labels, label_mask
 
 MASKED = -1e30  # the logit of a class that left the softmax: exp gives an exact 0, and 0 * it is 0
 
@@ -41,6 +41,7 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
 
     Example:
         >>> balanced_softmax_crossentropy([0, 1], [[2.0, 1.0], [0.5, 1.5]], class_counts=[20, 500])
+        [2.322, 0.015]
 
     Reference:
         Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition" (arXiv 2007.10740);
@@ -51,6 +52,7 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
     labels = integer_labels(y_true)
     if not ops.is_tensor(class_counts):
         class_counts = _checked_counts(class_counts)
+        class_counts /= class_counts.max()  # float32 does not hold every scale
     counts = ops.cast(class_counts, logits.dtype)
     _check_one_count_per_logit(logits, counts)
 
@@ -61,7 +63,9 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
     # Around 0 first: beside a logit of 1e4, float32 would round the shift to 3 digits.
     logits = logits - ops.stop_gradient(ops.max(logits, axis=-1, keepdims=True))
     losses = ops.sparse_categorical_crossentropy(labels, logits + shift, from_logits=True)
-    return ops.where(ops.take(present, labels), losses, 0.0)
+    own = label_mask(labels, counts.shape[0])
+    impossible = ops.any(ops.logical_and(own, ops.logical_not(present)), axis=-1)
+    return ops.where(impossible, 0.0, losses)
 
 
 def adjust_logits(logits, class_counts, tau=1.0):
@@ -169,8 +173,9 @@ class BalancedSoftmaxCrossentropy(Loss):
 
 
 def _checked_counts(class_counts):
+    """Returns a float64 copy of usable counts."""
     try:
-        counts = np.asarray(class_counts, dtype="float64")
+        counts = np.array(class_counts, dtype="float64")
     except (TypeError, ValueError):
         counts = np.empty(0)
     usable = counts.ndim == 1 and np.isfinite(counts).all() and (counts >= 0).all()

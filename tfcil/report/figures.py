@@ -4,7 +4,7 @@ import matplotlib
 
 matplotlib.use("agg")
 
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 LABELS = {"cnn": "logits", "nme": "nearest mean of exemplars"}
 

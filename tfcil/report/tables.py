@@ -53,7 +53,7 @@ def print_summary(results, layout) -> None:
         results: the experiment's `Results`.
         layout: where the files lie.
     """
-    console = Console()
+    console, last = Console(), results.tasks[-1]
     table = Table(title="Accuracy on the test images of all classes seen so far")
     for column in ("task", "classes", *(rule.upper() for rule in results.matrices), "old", "new"):
         table.add_column(column, justify="right")
@@ -71,8 +71,8 @@ def print_summary(results, layout) -> None:
         ]
         console.print(f"{rule.upper()}: " + ", ".join(shown), highlight=False)
     console.print(
-        f"model: {layout.model(results.tasks[-1])}  classes: {layout.class_names(results.tasks[-1])}"
-        f"  figures: {layout.metrics}, {layout.report}/",
+        f"model: {layout.model(last)}  classes: {layout.class_names(last)}  "
+        f"figures: {layout.metrics}, {layout.report}/",
         highlight=False,
         soft_wrap=True,
     )

@@ -1,4 +1,4 @@
-"""The stages of an experiment: files in, files out. DVC calls them one by one, `tfcil run` in a row."""
+"""The stages of an experiment: files in, files out. DVC calls one by one, `tfcil run` all."""
 
 import importlib
 

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 
 from tfcil.classifier import FEATURES, expose, open_classifier, save_classifier
+from tfcil.console import training_progress
 from tfcil.data.store import read_facts, read_images
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, save_npz, write_atomically, write_json
 from tfcil.inference import forward
 from tfcil.params import Method, Recipe
 from tfcil.stages.layout import Layout
-from tfcil.console import training_progress
 from tfcil.training import make_deterministic, train_task
 
 
