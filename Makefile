@@ -6,7 +6,7 @@ PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup repro test lint lock clean
+.PHONY: setup gpu repro test lint lock clean
 
 setup: $(VENV)/.installed
 
@@ -15,6 +15,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
+
+# The CUDA libraries of the locked TensorFlow; large, and only for machines with an NVIDIA GPU.
+gpu: setup
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "tensorflow[and-cuda]==$$($(VENV)/bin/python -c 'from importlib.metadata import version; print(version("tensorflow"))')"
 
 repro: setup
 	dvc repro

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tfcil.errors import UserError
-from tfcil.params import check_params, load_params
+from tfcil.params import Params, load_params
 from tfcil.params_file import find_preset, presets, rewrite_tasks
 
 ROOT = Path(__file__).parents[1]
@@ -46,15 +46,16 @@ def changed(path, value):
         (
             "tasks.01.classes",
             0,
-            "tasks.01.classes: expected a count of at least 1 or a list of class names",
+            "tasks.01.classes: expected a count of at least 1",
         ),
         (
             "tasks.01.classes",
             [],
-            "tasks.01.classes: expected a count of at least 1 or a list of class names",
+            "tasks.01.classes: expected a count of at least 1",
         ),
         ("tasks.01.after", "07", "tasks.01.after"),
         ("tasks", {}, "tasks"),
+        ("strategy", "mirror", "strategy: expected 'none' or 'mirrored' (did you mean mirrored?)"),
         ("tasks", {0: {"classes": 3, "after": "start", "recipe": "base"}}, "tasks.0"),
         ("tasks", {"a/../b": {"classes": 3, "after": "start", "recipe": "base"}}, "a/../b"),
         ("model.backbone", "resnet23", "(did you mean resnet32?)"),
@@ -75,7 +76,7 @@ def changed(path, value):
 )
 def test_bad_value_is_told_in_one_line(key, value, told):
     with pytest.raises(UserError) as error:
-        check_params(changed(key, value))
+        Params.of(changed(key, value), "params.yaml")
     assert told in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -93,12 +94,12 @@ def test_missing_key_is_named():
     values = copy.deepcopy(DEFAULT)
     del values["memory"]
     with pytest.raises(UserError, match="memory: this key is required"):
-        check_params(values)
+        Params.of(values, "params.yaml")
 
 
 def test_scientific_notation_without_a_dot_is_a_number():
     """PyYAML reads 5e-4 as a text, DVC as a number: both must mean the same."""
-    assert check_params(changed("base.weight_decay", "5e-4")).base.weight_decay == 5e-4
+    assert Params.of(changed("base.weight_decay", "5e-4"), "params.yaml").base.weight_decay == 5e-4
 
 
 def test_default_params_are_the_default_preset():
@@ -125,7 +126,9 @@ def test_rewriting_the_tasks_leaves_the_rest_to_the_letter(tmp_path):
     )
     rewrite_tasks(path, {"00": {"classes": 5, "after": "start", "recipe": "base"}})
     assert path.read_text() == (
-        '# head\nmemory: 1   # a\ntasks:\n  "00": {classes: 5, after: start, recipe: base}\nseed: 1\n'
+        "# head\nmemory: 1   # a\n"
+        'tasks:\n  "00": {classes: 5, after: start, recipe: base}\n'
+        "seed: 1\n"
     )
 
 

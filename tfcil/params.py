@@ -9,8 +9,6 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StrictInt,
     ValidationError,
@@ -19,19 +17,13 @@ from pydantic import (
 )
 
 from tfcil.errors import UserError
-from tfcil.names import check_backbone, nearest
+from tfcil.names import check_backbone
 from tfcil.scenario import check_chain, check_order_name
+from tfcil.sections import Section
 
 PositiveInt = Annotated[StrictInt, Field(ge=1)]
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Rate = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A section of params.yaml: immutable, and a key it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Dataset(Section):
@@ -231,65 +223,8 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         raise UserError(
             f"Expected a readable YAML file ({reason}). Received: path={path}"
         ) from None
-    return check_params(loaded, source=str(path))
-
-
-def check_params(values, source: str = "params.yaml") -> Params:
-    """Checks the plain dictionary of a params.yaml; see `load_params`."""
-    if not isinstance(values, dict):
+    if not isinstance(loaded, dict):
         raise UserError(
-            f"{source}: expected sections such as `memory: 200`. Received: {values!r:.80}"
+            f"{path}: expected sections such as `memory: 200`. Received: {loaded!r:.80}"
         )
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{source}: " + "; ".join(_describe(error.errors()))) from None
-
-
-def _describe(problems: list[dict]) -> list[str]:
-    """Turns pydantic's problems into a clear line per key."""
-    by_key: dict[str, list[dict]] = {}
-    for problem in problems:
-        # pydantic adds the branch of a union ("int", "list[str]") to the path of the key.
-        path = [part for part in map(str, problem["loc"]) if not part.startswith(_UNION_BRANCHES)]
-        by_key.setdefault(".".join(path), []).append(problem)
-    return [_line(key, problems) for key, problems in by_key.items()]
-
-
-_UNION_BRANCHES = ("int", "str", "float", "[key]", "constrained-", "list[", "literal[")
-
-
-def _line(key: str, problems: list[dict]) -> str:
-    first = problems[0]
-    received = f"Received: {key}={first['input']!r:.80}"
-    if first["type"] == "value_error":
-        reason = str(first["ctx"]["error"])
-        return f"{key}: {reason}" if key else reason
-    if first["type"] == "missing":
-        return f"{key}: this key is required"
-    if first["type"] == "extra_forbidden":
-        *section, name = key.split(".")
-        return f"{key}: no such key{nearest(name, _keys_of(section))}. {received}"
-    expected = ", or ".join(dict.fromkeys(_expected(problem) for problem in problems))
-    return f"{key}: {expected}. {received}"
-
-
-def _expected(problem: dict) -> str:
-    if problem["type"] == "literal_error":
-        expected = problem["ctx"]["expected"]
-        return f"expected {expected}{nearest(problem['input'], expected.split(chr(39)))}"
-    if problem["type"] == "model_type":
-        return "expected a section of keys and values"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return message.replace("dictionary", "section of keys and values")
-
-
-def _keys_of(path: list[str]) -> list[str]:
-    """The keys of a section."""
-    section = Params
-    for part in path:
-        known = section.model_fields if section is not TaskSpec else {}
-        if part == "tasks":
-            return list(TaskSpec.model_fields) if len(path) > 1 else []
-        section = known[part].annotation if part in known else section
-    return list(section.model_fields)
+    return Params.of(loaded, source=str(path))

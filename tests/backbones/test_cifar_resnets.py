@@ -165,10 +165,12 @@ def test_resnet20_has_the_parameters_of_its_definition():
 def test_convolutions_start_independent_and_with_the_variance_of_fan_out():
     keras.utils.set_random_seed(0)
     model = backbones.resnet20((32, 32, 3))
-    first, second = (
-        np.asarray(model.get_layer(f"stage3_block{block}_conv2").kernel) for block in (1, 2)
+    widening, first, second = (
+        np.asarray(model.get_layer(f"stage3_{name}").kernel)
+        for name in ("block1_conv1", "block1_conv2", "block2_conv2")
     )
-    assert first.std() == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.02)
+    assert widening.shape == (3, 3, 32, 64)
+    assert widening.std() == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.03)
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
 
 

@@ -9,7 +9,7 @@ from tfcil.backbones import applications, resnets
 from tfcil.backbones.parts import as_model
 from tfcil.backbones.simple_cnn import simple_cnn_layers
 from tfcil.errors import UserError
-from tfcil.names import nearest
+from tfcil.names import check_backbone
 
 OWN = {
     "simple_cnn": simple_cnn_layers,
@@ -73,14 +73,7 @@ def normalises_itself(name) -> bool:
     Raises:
         UserError: for an unknown name.
     """
-    if name in OWN:
-        return False
-    if applications.find(name):
-        return True
-    raise UserError(
-        f"Expected one of {', '.join(OWN)}, or a network of keras.applications"
-        f"{nearest(name, [*OWN, *applications.constructors()])}. Received: backbone={name}"
-    )
+    return check_backbone(name) not in OWN
 
 
 @contextlib.contextmanager

@@ -68,7 +68,8 @@ def images_of_one_shape(images, image_size, name) -> np.ndarray:
     if len(shapes) != 1:
         raise UserError(
             f"dataset.image_size: {name} has images of {len(shapes)} different shapes, "
-            f"expected a side in pixels to resize them to. Received: dataset.image_size={image_size}"
+            "expected a side in pixels to resize them to. "
+            f"Received: dataset.image_size={image_size}"
         )
     return np.stack(images)
 

@@ -1,0 +1,45 @@
+"""tfcil.learn: one task after the other from arrays, without files."""
+
+import numpy as np
+import pytest
+
+import tfcil
+from tfcil.data.datasets import load_dataset
+from tfcil.errors import UserError
+from tfcil.params import Dataset
+
+RECIPE = {"epochs": 20, "batch_size": 16, "learning_rate": 0.1, "crop_padding": 2}
+
+
+def task(first, last):
+    dataset = load_dataset(Dataset(name="omniglot100"))
+    chosen = (dataset.train_labels >= first) & (dataset.train_labels < last)
+    return dataset.train_images[chosen], dataset.train_labels[chosen]
+
+
+def test_two_tasks_make_one_model_that_knows_both():
+    images, labels = task(0, 4)
+    first, memory = tfcil.learn(images, labels, budget=16, recipe=RECIPE)
+    assert memory.counts(4).tolist() == [4, 4, 4, 4]
+    before = [weight.copy() for weight in first.get_weights()]
+    more_images, more_labels = task(4, 7)
+    second, memory = tfcil.learn(more_images, more_labels, first, memory, 16, RECIPE)
+    assert second.output.shape == (None, 7)
+    assert memory.counts(7).tolist() == [2] * 7
+    for weight, kept in zip(first.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
+    predicted = second.predict(np.concatenate([images, more_images]), verbose=0).argmax(axis=1)
+    accuracy = np.mean(predicted == np.concatenate([labels, more_labels]))
+    assert accuracy > 0.8
+    assert np.mean(predicted[: len(labels)] == labels) > 0.6
+
+
+def test_labels_that_do_not_go_on_are_refused():
+    images, labels = task(0, 4)
+    with pytest.raises(UserError, match="none of class 0"):
+        tfcil.learn(images, labels + 1, recipe=RECIPE)
+
+
+def test_a_misspelt_setting_is_refused():
+    with pytest.raises(UserError, match=r"recipe: .*epoch: no such key \(did you mean epochs\?\)"):
+        tfcil.learn(*task(0, 2), recipe={"epoch": 3})

@@ -1,0 +1,80 @@
+"""What the sections of params.yaml have in common: wrong values are told in one clear line."""
+
+import re
+from typing import get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tfcil.errors import UserError
+from tfcil.names import nearest
+
+
+class Section(BaseModel):
+    """A section of params.yaml: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, values, source: str):
+        """Checks a dictionary of keys and values.
+
+        Args:
+            values: the dictionary.
+            source: what the message of an error begins with.
+
+        Raises:
+            UserError: one line that names each wrong key, what is allowed and what was received.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = _describe(error.errors(), cls)
+            raise UserError(f"{source}: " + "; ".join(lines)) from None
+
+
+def _describe(problems: list[dict], root: type[Section]) -> list[str]:
+    """Turns pydantic's problems into a clear line per key."""
+    by_key: dict[str, list[dict]] = {}
+    for problem in problems:
+        # pydantic adds the branch of a union ("int", "list[str]") to the path of the key.
+        path = [part for part in map(str, problem["loc"]) if not _UNION_BRANCH.match(part)]
+        by_key.setdefault(".".join(path), []).append(problem)
+    return [_line(key, problems, root) for key, problems in by_key.items()]
+
+
+_UNION_BRANCH = re.compile(r"(int|str|float|\[key\])$|(constrained-|list\[|literal\[)")
+
+
+def _line(key: str, problems: list[dict], root: type[Section]) -> str:
+    first = problems[0]
+    received = f"Received: {key}={first['input']!r:.80}"
+    if first["type"] == "value_error":
+        reason = str(first["ctx"]["error"])
+        return f"{key}: {reason}" if key else reason
+    if first["type"] == "missing":
+        return f"{key}: this key is required"
+    if first["type"] == "extra_forbidden":
+        *section, name = key.split(".")
+        return f"{key}: no such key{nearest(name, _keys_of(root, section))}. {received}"
+    expected = ", or ".join(dict.fromkeys(_expected(problem) for problem in problems))
+    return f"{key}: {expected}. {received}"
+
+
+def _expected(problem: dict) -> str:
+    if problem["type"] == "literal_error":
+        expected = problem["ctx"]["expected"]
+        return f"expected {expected}{nearest(problem['input'], expected.split(chr(39)))}"
+    if problem["type"] == "model_type":
+        return "expected a section of keys and values"
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return message.replace("dictionary", "section of keys and values")
+
+
+def _keys_of(section: type[Section], path: list[str]) -> list[str]:
+    """The keys of the section at `path` below another one."""
+    for part in path:
+        if get_origin(section) is dict:
+            section = get_args(section)[1]
+        else:
+            section = section.model_fields[part].annotation
+    return list(section.model_fields)
