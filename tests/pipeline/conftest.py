@@ -1,4 +1,4 @@
-"""A tiny experiment, run once by DVC as a person runs it; what comes of it is shared by the tests."""
+"""A tiny experiment, run once by DVC as a person runs it; the tests share what comes of it."""
 
 import shutil
 

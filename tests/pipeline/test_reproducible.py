@@ -3,19 +3,13 @@
 import sys
 
 import yaml
-from tiny_project import OUTS
+from tiny_project import contents
 
 
 def digests(folder):
     """Name to MD5 of every output in dvc.lock."""
     stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"].values()
     return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
-
-
-def contents(folder):
-    """Name to bytes of every file among the outputs."""
-    files = [file for name in OUTS for file in (folder / name, *(folder / name).rglob("*"))]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
 
 
 def test_another_clone_gets_the_same_digest_for_every_output(clone, finished):

@@ -29,8 +29,9 @@ PARAMS = {
     "exemplars": {"selection": "herding", "per_class": None},
     "model": {"backbone": "simple_cnn"},
     "method": {"name": "baseline", "loss": "bsce"},
-    "base": RECIPE,
-    "increment": RECIPE,
+    # Two copies: YAML would write one dictionary that stands twice as an alias.
+    "base": dict(RECIPE),
+    "increment": dict(RECIPE),
 }
 
 
@@ -58,7 +59,7 @@ class Project:
         }
 
     def run(self, *command):
-        """Runs a command and returns what it printed; if it fails, the test fails with all of it."""
+        """Runs a command and returns what it printed; if it fails, the test tells all of it."""
         done = subprocess.run(
             command, cwd=self.folder, env=self._environment, capture_output=True, text=True
         )
@@ -112,3 +113,9 @@ def create(folder, home):
     project.run("git", "init", "--quiet")
     project.commit()
     return project
+
+
+def contents(folder):
+    """Reads every file among a project's outputs: name to bytes."""
+    files = [file for name in OUTS for file in (folder / name, *(folder / name).rglob("*"))]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from tfcil.console import native_messages_hidden
 from tfcil.data.datasets import Dataset, images_of_one_shape
 from tfcil.errors import UserError
 
@@ -26,18 +27,21 @@ def load_tfds(name, train_split="train", test_split="test", image_size=None) -> 
         UserError: where the package or the data is missing, or it is not such a set.
     """
     try:
-        import tensorflow_datasets as tfds
+        with native_messages_hidden():
+            # Imported by the first set that is read, and then not as quietly.
+            import tensorflow  # noqa: F401
+            import tensorflow_datasets as tfds
     except ImportError:
         raise UserError(
             f"dataset.name: `{name}` needs tensorflow-datasets: pip install 'tfcil[tfds]'. "
             f"Received: dataset.name={name}"
         ) from None
     builder = _builder(tfds, name)
-    for split in (train_split, test_split):
+    for key, split in {"train_split": train_split, "test_split": test_split}.items():
         if builder.info.splits and split.split("[")[0] not in builder.info.splits:
             raise UserError(
-                f"dataset: {name} has the splits {', '.join(builder.info.splits)}. "
-                f"Received: split={split}"
+                f"dataset.{key}: {name} has the splits {', '.join(builder.info.splits)}. "
+                f"Received: dataset.{key}={split}"
             )
     names = builder.info.features["label"].names
     train_images, train_labels = _read(tfds, builder, train_split, image_size)
@@ -48,8 +52,9 @@ def load_tfds(name, train_split="train", test_split="test", image_size=None) -> 
 def _builder(tfds, name):
     try:
         builder = tfds.builder(name)
-    except tfds.core.registered.DatasetNotFoundError:
-        close = get_close_matches(name, ["omniglot100", *tfds.list_builders()], n=1)
+    except (ValueError, AssertionError, ImportError):  # an unknown name, version or namespace
+        plain = name.lower().replace("-", "")
+        close = get_close_matches(plain, ["omniglot100", *tfds.list_builders()], n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise UserError(
             f"dataset.name: expected omniglot100 or a set of tensorflow-datasets{hint}. "

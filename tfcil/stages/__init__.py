@@ -7,7 +7,7 @@ from tfcil.errors import UserError
 from tfcil.params import load_params
 from tfcil.stages.layout import Layout
 
-ONCE = ("recipes", "prepare", "start")
+ONCE = ("prepare", "recipes", "start")
 PER_TASK = ("train", "select", "evaluate")
 LAST = ("report",)
 

@@ -1,0 +1,167 @@
+"""Sets of tensorflow-datasets: the real CIFAR-100, and small ones written for the test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tfcil.data import load_dataset
+from tfcil.errors import UserError
+from tfcil.params import Dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+CIFAR100 = ROOT.parent / "shared" / "data" / "cifar100" / "tfds"
+
+
+@pytest.fixture(scope="module")
+def tfds():
+    return pytest.importorskip("tensorflow_datasets")
+
+
+@pytest.fixture(scope="module")
+def cifar100(tfds):
+    if not CIFAR100.is_dir():
+        pytest.skip(f"needs {CIFAR100.relative_to(ROOT.parent)}, which is not on this machine")
+    with pytest.MonkeyPatch.context() as patch:
+        # TFDS_DATA_DIR is read when the package is imported, which may be over.
+        patch.setattr(tfds.core.constants, "DATA_DIR", str(CIFAR100))
+        return load_dataset(Dataset(name="cifar100"))
+
+
+def test_cifar100_has_500_and_100_images_per_class(cifar100):
+    assert cifar100.train_images.shape == (50000, 32, 32, 3)
+    assert cifar100.test_images.shape == (10000, 32, 32, 3)
+    assert cifar100.train_images.dtype == cifar100.test_images.dtype == np.uint8
+    assert cifar100.train_labels.dtype == cifar100.test_labels.dtype == np.int64
+    assert np.bincount(cifar100.train_labels).tolist() == [500] * 100
+    assert np.bincount(cifar100.test_labels).tolist() == [100] * 100
+
+
+def test_cifar100_has_the_fine_labels_by_name(cifar100):
+    assert len(cifar100.class_names) == 100
+    assert list(cifar100.class_names) == sorted(cifar100.class_names)
+    known = {0: "apple", 19: "cattle", 49: "mountain", 99: "worm"}
+    assert {label: cifar100.class_names[label] for label in known} == known
+
+
+def test_cifar100_has_the_published_channel_means(cifar100):
+    """They are those of the genuine images: one that differs would show."""
+    means = cifar100.train_images.mean(axis=(0, 1, 2), dtype="float64") / 255
+    published = [0.5070751592371323, 0.48654887331495095, 0.4409178433670343]
+    np.testing.assert_allclose(means, published, rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def pets(tfds, tmp_path_factory):
+    """A set of two classes in images of two shapes, and one without labels; stored, not built."""
+    data_dir = tmp_path_factory.mktemp("tfds")
+    image = tfds.features.Image(shape=(None, None, 3))
+    label = tfds.features.ClassLabel(names=["cat", "dog"])
+    shapes = ((4, 6, 3), (8, 8, 3))
+    examples = [
+        {"image": np.full(shapes[i % 2], 10 * i, "uint8"), "label": i % 2} for i in range(6)
+    ]
+    _store(tfds, data_dir, "pets", {"image": image, "label": label}, examples)
+    images = [{"image": example["image"]} for example in examples]
+    _store(tfds, data_dir, "nameless_pets", {"image": image}, images)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tfds.core.constants, "DATA_DIR", str(data_dir))
+        yield data_dir
+
+
+def _store(tfds, data_dir, name, features, examples):
+    folder = data_dir / name / "1.0.0"
+    folder.mkdir(parents=True)
+    identity = tfds.core.dataset_info.DatasetIdentity(
+        name=name, version=tfds.core.Version("1.0.0"), data_dir=str(folder), module_name=""
+    )
+    info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features))
+    writer = tfds.core.SequentialWriter(info, max_examples_per_shard=100)
+    writer.initialize_splits(["train", "test"])
+    writer.add_examples({"train": examples, "test": examples[:2]})
+    writer.close_all()
+
+
+def test_images_of_several_shapes_are_resized(pets):
+    dataset = load_dataset(Dataset(name="pets", image_size=5))
+    assert dataset.class_names == ("cat", "dog")
+    assert dataset.train_images.shape == (6, 5, 5, 3)
+    assert dataset.test_images.shape == (2, 5, 5, 3)
+    assert dataset.train_labels.tolist() == [0, 1] * 3
+    for value, image in enumerate(dataset.train_images):
+        np.testing.assert_array_equal(image, 10 * value)
+
+
+def test_any_split_that_tensorflow_datasets_can_cut_is_read(pets):
+    dataset = load_dataset(
+        Dataset(name="pets", image_size=5, train_split="train[:4]", test_split="train[4:]")
+    )
+    assert dataset.train_images[:, 0, 0, 0].tolist() == [0, 10, 20, 30]
+    assert dataset.test_images[:, 0, 0, 0].tolist() == [40, 50]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pets", "Received: dataset.image_size=None"),
+        ("nameless_pets", "(one class per image). Received: dataset.name=nameless_pets"),
+        ("coco", "(one class per image). Received: dataset.name=coco"),
+        ("cifar10O", "(did you mean cifar10?). Received: dataset.name=cifar10O"),
+        ("CIFAR-100", "(did you mean cifar100?). Received: dataset.name=CIFAR-100"),
+        ("omniglot10", "(did you mean omniglot100?). Received: dataset.name=omniglot10"),
+        ("cifar100:9.9.9", "Received: dataset.name=cifar100:9.9.9"),
+        ("../pets", "Received: dataset.name=../pets"),
+    ],
+)
+def test_a_set_that_does_not_fit_is_told_in_one_line(pets, name, told):
+    with pytest.raises(UserError) as error:
+        load_dataset(Dataset(name=name))
+    assert str(error.value).startswith("dataset.")
+    assert str(error.value).endswith(told)
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_split_is_told_with_those_there_are(pets):
+    with pytest.raises(UserError, match="pets has the splits test, train") as error:
+        load_dataset(Dataset(name="pets", image_size=5, test_split="val"))
+    assert str(error.value).endswith("Received: dataset.test_split=val")
+
+
+def test_missing_package_is_told_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(UserError, match=r"pip install 'tfcil\[tfds\]'") as error:
+        load_dataset(Dataset(name="cifar100"))
+    assert str(error.value).endswith("Received: dataset.name=cifar100")
+
+
+def test_without_data_and_network_the_person_is_told_how_to_get_them(tfds, tmp_path):
+    """By the command itself: TensorFlow says nothing, nothing is written beside params.yaml."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["dataset"]["name"] = "cifar100"
+    here, data_dir = tmp_path / "here", tmp_path / "data"
+    here.mkdir()
+    (here / "params.yaml").write_text(yaml.safe_dump(params))
+    done = subprocess.run(
+        [sys.executable, "-m", "tfcil", "run"],
+        cwd=here,
+        env=os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "TFDS_DATA_DIR": str(data_dir),
+            # A port that nobody listens at stands for no network.
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: dataset.name: cifar100 is not in {data_dir} and could not be")
+    assert "tfds build cifar100" in line
+    assert line.endswith("Received: dataset.name=cifar100")
+    assert os.listdir(here) == ["params.yaml"]

@@ -1,0 +1,93 @@
+"""From evaluations to figures: unequal tasks, hand-computed values, pictures of equal bytes."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from tfcil.errors import UserError
+from tfcil.report.figures import draw_accuracy
+from tfcil.report.results import Results
+from tfcil.report.tables import print_summary, write_accuracy_table, write_confusion_table
+from tfcil.stages.layout import Layout
+
+
+def evaluation(task, tasks, images, cnn, classes, nme=None):
+    correct = {"cnn": cnn} if nme is None else {"cnn": cnn, "nme": nme}
+    confusion = np.diag(np.arange(1, classes + 1))
+    confusion[0, classes - 1] = 7
+    return {
+        "task": task,
+        "tasks": tasks,
+        "images": images,
+        "correct": correct,
+        "confusion": confusion.tolist(),
+    }
+
+
+@pytest.fixture
+def evaluations():
+    """A base of 3 classes and 30 images, then steps of 2 and 1 classes with 20 and 10 images."""
+    return [
+        evaluation("00", ["00"], [30], [27], 3, [24]),
+        evaluation("01", ["00", "01"], [30, 20], [24, 12], 5, [21, 14]),
+        evaluation("02", ["00", "01", "02"], [30, 20, 10], [15, 14, 4], 6),
+    ]
+
+
+def test_metrics_of_unequal_tasks(evaluations):
+    figures = Results(evaluations).metrics()
+    curve = [27 / 30, 36 / 50, 33 / 60]
+    assert figures["average_incremental_accuracy"] == pytest.approx(np.mean(curve))
+    assert figures["last_accuracy"] == pytest.approx(33 / 60)
+    # Task 00 fell from 0.9 to 0.5, task 01 rose from 0.6 to 0.7.
+    assert figures["forgetting"] == pytest.approx((0.4 - 0.1) / 2)
+    assert figures["backward_transfer"] == pytest.approx((-0.4 + 0.1) / 2)
+    assert figures["old_accuracy"] == pytest.approx(29 / 50)
+    assert figures["new_accuracy"] == pytest.approx(0.4)
+
+
+def test_nme_is_reported_only_where_every_task_has_it(evaluations):
+    assert "nme" not in Results(evaluations).metrics()
+    both = Results(evaluations[:2]).metrics()
+    assert both["nme"]["last_accuracy"] == pytest.approx(35 / 50)
+
+
+def test_a_single_task_has_no_figures_of_old_classes(evaluations):
+    figures = Results(evaluations[:1]).metrics()
+    assert figures["forgetting"] is None
+    assert figures["old_accuracy"] is None
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+
+
+def test_evaluations_of_another_chain_are_refused(evaluations):
+    with pytest.raises(UserError, match=r"evaluation of task 02"):
+        Results([evaluations[0], evaluations[2]])
+
+
+def test_tables_hold_a_row_per_task_and_per_confusion(evaluations, tmp_path):
+    results = Results(evaluations)
+    write_accuracy_table(tmp_path / "accuracy.csv", results)
+    rows = list(csv.DictReader((tmp_path / "accuracy.csv").read_text().splitlines()))
+    assert [row["task"] for row in rows] == ["00", "01", "02"]
+    assert rows[1] == {"task": "01", "classes": "5", "cnn": "0.72", "old": "0.8", "new": "0.6"}
+    write_confusion_table(tmp_path / "confusion.csv", results)
+    rows = list(csv.DictReader((tmp_path / "confusion.csv").read_text().splitlines()))
+    assert {"actual": "0", "predicted": "5", "images": "7"} in rows
+    assert len(rows) == 7
+
+
+def test_summary_names_every_figure_and_where_the_model_is(evaluations, capsys):
+    print_summary(Results(evaluations[:2]), Layout())
+    shown = capsys.readouterr().out
+    for word in ("0.720", "NME", "forgetting 0.100", "models/01.keras", "metrics.json"):
+        assert word in shown
+
+
+def test_picture_is_the_same_to_the_byte(evaluations, tmp_path):
+    for name in ("1.png", "2.png"):
+        draw_accuracy(tmp_path / name, Results(evaluations))
+    contents = (tmp_path / "1.png").read_bytes()
+    assert contents == (tmp_path / "2.png").read_bytes()
+    assert contents.startswith(b"\x89PNG")
