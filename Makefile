@@ -4,6 +4,7 @@
 
 PYTHON ?= python3.11
 VENV := .venv
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: setup gpu repro test lint lock clean
@@ -12,13 +13,13 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --no-compile --no-deps --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 # The CUDA libraries of the locked TensorFlow; large, and only for machines with an NVIDIA GPU.
 gpu: setup
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "tensorflow[and-cuda]==$$($(VENV)/bin/python -c 'from importlib.metadata import version; print(version("tensorflow"))')"
+	$(PIP) "tensorflow[and-cuda]==$$($(VENV)/bin/python -c 'from importlib.metadata import version; print(version("tensorflow"))')"
 
 repro: setup
 	dvc repro

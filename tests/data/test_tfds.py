@@ -126,7 +126,7 @@ def test_a_set_that_does_not_fit_is_told_in_one_line(pets, name, told):
 
 
 def test_unknown_split_is_told_with_those_there_are(pets):
-    with pytest.raises(UserError, match="pets has the splits test, train") as error:
+    with pytest.raises(UserError, match="pets has the splits train, test") as error:
         load_dataset(Dataset(name="pets", image_size=5, test_split="val"))
     assert str(error.value).endswith("Received: dataset.test_split=val")
 
