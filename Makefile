@@ -13,7 +13,7 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --no-compile --no-deps --require-hashes -r requirements.lock
+	$(PIP) --no-deps --require-hashes -r requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -26,7 +26,7 @@ repro: setup
 	tfcil summary
 
 test: setup
-	pytest
+	pytest -n 2 --dist loadgroup
 
 lint: setup
 	ruff check .

@@ -36,7 +36,9 @@ def show(title, rows) -> None:
     """Prints a list of dictionaries with equal keys as a table."""
     table = Table(*rows[0], title=title)
     for row in rows:
-        table.add_row(*(f"{one:.3g}" if isinstance(one, float) else str(one) for one in row.values()))
+        table.add_row(
+            *(f"{one:.3g}" if isinstance(one, float) else str(one) for one in row.values())
+        )
     Console().print(table)
 
 

@@ -11,8 +11,6 @@ import sys
 import time
 from collections import Counter
 
-import tfcil.stages
-
 # Looked up where they are called from, so the names are those of the callers' modules.
 PHASES = {
     ("tfcil.stages.start", "untrained"): "build",
@@ -58,6 +56,10 @@ class Stopwatch:
 
 def main():
     watch = Stopwatch()
+    watch.switch("import")
+    import tfcil.stages
+
+    watch.switch("other")
     tfcil.stages.stage = watch.timed(_importing(tfcil.stages.stage, watch), "import")
     sys.argv = sys.argv[1:]
     try:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tfcil.cli import main
 from tfcil.data import load_dataset
 from tfcil.errors import UserError
 from tfcil.params import Dataset
@@ -138,30 +139,56 @@ def test_missing_package_is_told_with_what_to_install(monkeypatch):
     assert str(error.value).endswith("Received: dataset.name=cifar100")
 
 
-def test_without_data_and_network_the_person_is_told_how_to_get_them(tfds, tmp_path):
-    """By the command itself: TensorFlow says nothing, nothing is written beside params.yaml."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["dataset"]["name"] = "cifar100"
-    here, data_dir = tmp_path / "here", tmp_path / "data"
-    here.mkdir()
-    (here / "params.yaml").write_text(yaml.safe_dump(params))
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A current folder whose params.yaml names a set, and no data anywhere."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+
+    def write(name):
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["dataset"]["name"] = name
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        return folder
+
+    return write
+
+
+def test_without_data_and_network_the_command_tells_how_to_get_them(
+    tfds, here, tmp_path, monkeypatch, capfd
+):
+    def unreachable(builder):
+        raise ConnectionError("HTTPSConnectionPool(...): Max retries\nexceeded")
+
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", unreachable)
+    folder = here("cifar100")
+    with pytest.raises(SystemExit) as ended:
+        main(["run"])
+    printed, errors = capfd.readouterr()
+    (line,) = errors.splitlines()
+    assert (ended.value.code, printed) == (1, "")
+    assert line.startswith(f"error: dataset.name: cifar100 is not in {tmp_path / 'data'} and could")
+    assert "Max retries exceeded" in line
+    assert "tfds build cifar100" in line
+    assert line.endswith("Received: dataset.name=cifar100")
+    assert os.listdir(folder) == ["params.yaml"]
+
+
+def test_tensorflow_does_not_bury_the_message(tfds, here):
+    """In a process of its own: what its C++ parts write while they load can't be seen in ours."""
+    folder = here("cifar10O")
     done = subprocess.run(
         [sys.executable, "-m", "tfcil", "run"],
-        cwd=here,
-        env=os.environ
-        | {
-            "PYTHONPATH": str(ROOT),
-            "TFDS_DATA_DIR": str(data_dir),
-            # A port that nobody listens at stands for no network.
-            "http_proxy": "http://127.0.0.1:9",
-            "https_proxy": "http://127.0.0.1:9",
-        },
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
+    assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: dataset.name: cifar100 is not in {data_dir} and could not be")
-    assert "tfds build cifar100" in line
-    assert line.endswith("Received: dataset.name=cifar100")
-    assert os.listdir(here) == ["params.yaml"]
+    assert line.startswith("error: dataset.name: ")
+    assert line.endswith("(did you mean cifar10?). Received: dataset.name=cifar10O")
+    assert os.listdir(folder) == ["params.yaml"]
