@@ -6,6 +6,8 @@ PYTHON ?= python3.11
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Without bytecode every stage would compile TensorFlow again: ten seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup gpu repro test lint lock clean
 

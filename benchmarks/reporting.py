@@ -12,6 +12,8 @@ from tfcil.files import write_json
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("keras", "tensorflow", "torch", "numpy", "dvc")
+# Other work on the same cores moves every wall time: the reader should see it.
+LOAD_BEFORE = round(os.getloadavg()[0], 2)
 
 
 def save(name, results) -> None:
@@ -27,7 +29,7 @@ def save(name, results) -> None:
         **versions,
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "load_before": load_before,
+        "load_before": LOAD_BEFORE,
     }
     write_json(ROOT / "benchmarks" / "results" / f"{name}.json", {**results, **measured_on})
 
@@ -39,8 +41,4 @@ def show(title, rows) -> None:
         table.add_row(
             *(f"{one:.3g}" if isinstance(one, float) else str(one) for one in row.values())
         )
-    Console().print(table)
-
-
-# Other people's work on the same cores moves every wall time: the reader should see it.
-load_before = round(os.getloadavg()[0], 2)
+    Console(width=max(110, Console().width)).print(table)

@@ -210,11 +210,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=4, help="steps of each per round")
     options = parser.parse_args()
+    from tfcil.console import native_messages_hidden
+
+    with native_messages_hidden():
+        import reporting
+
+        from tfcil.training import make_deterministic
+
     if options.threads:
         _limit(options.threads)
-    import reporting
-
-    from tfcil.training import make_deterministic
 
     make_deterministic()  # as every stage that trains
     settings = Settings()

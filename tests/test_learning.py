@@ -28,6 +28,8 @@ def test_two_tasks_make_one_model_that_knows_both():
     assert memory.counts(7).tolist() == [2] * 7
     for weight, kept in zip(first.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, kept)
+    # The teacher was frozen for the step, not for whoever goes on from it.
+    assert all(layer.trainable for layer in (*first.layers, *second.layers))
     predicted = second.predict(np.concatenate([images, more_images]), verbose=0).argmax(axis=1)
     accuracy = np.mean(predicted == np.concatenate([labels, more_labels]))
     assert accuracy > 0.8

@@ -1,5 +1,6 @@
 """The stages of an experiment: files in, files out. DVC calls one by one, `tfcil run` all."""
 
+import gc
 import importlib
 
 from tfcil.console import native_messages_hidden
@@ -17,8 +18,14 @@ def stage(name: str):
 
     Most stages need NumPy alone, and importing TensorFlow takes seconds.
     """
-    with native_messages_hidden():
-        module = importlib.import_module(f"tfcil.stages.{name}")
+    # Looking for garbage among a million objects that stay would take as long as the import.
+    gc.disable()
+    try:
+        with native_messages_hidden():
+            module = importlib.import_module(f"tfcil.stages.{name}")
+    finally:
+        gc.enable()
+        gc.freeze()
     return getattr(module, name)
 
 

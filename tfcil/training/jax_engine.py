@@ -11,6 +11,7 @@ class JaxEngine:
 
     def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, crop_padding):
         self._student, self._optimizer = student, optimizer
+        self._names = ["loss", "accuracy", *(term.name for term in terms)]
         optimizer.build(student.trainable_variables)
         self._state = tuple(
             [variable.value for variable in variables]
@@ -42,7 +43,8 @@ class JaxEngine:
     def step(self, images, labels, draws):
         """Takes one step; see `TensorFlowEngine.step`."""
         self._state, curve = self._run(self._state, images, labels, draws)
-        return curve
+        # JAX sorts the keys of what a compiled function returns.
+        return {name: curve[name] for name in self._names}
 
     def finish(self):
         """Writes the trained values into the student's and the optimizer's variables."""

@@ -1,6 +1,7 @@
 """Over which devices a task is trained, and reproducible arithmetic on them."""
 
 import contextlib
+import functools
 
 import keras
 
@@ -33,13 +34,19 @@ def devices(strategy: str):
             f"Expected strategy=none with the Keras backend {keras.backend.backend()}. "
             f"Received: strategy={strategy}"
         )
-    import tensorflow as tf
-
-    mirrored = tf.distribute.MirroredStrategy(
-        tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    )
+    mirrored = _mirrored()
     with mirrored.scope():
         yield mirrored.num_replicas_in_sync
+
+
+@functools.cache
+def _mirrored():
+    """One for the whole process: two would give their collective operations the same numbers."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(
+        tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    )
 
 
 def synchronize_batch_norm(model, synchronized: bool) -> None:

@@ -87,7 +87,6 @@ def _engine(student, teacher, increment, plan, recipe, method):
         spec = METHODS[method.name]
         terms, outputs = spec.terms(method, increment), spec.outputs
         teacher = expose(teacher, *outputs)
-        teacher.trainable = False
     else:
         terms, outputs, teacher = [cross_entropy_term()], ("logits",), None
     rates = learning_rates(
