@@ -54,7 +54,7 @@ def print_summary(results, layout) -> None:
         layout: where the files lie.
     """
     console, last = Console(), results.tasks[-1]
-    table = Table(title="Accuracy on the test images of all classes seen so far")
+    table = Table(title="Accuracy on all classes seen so far")
     for column in ("task", "classes", *(rule.upper() for rule in results.matrices), "old", "new"):
         table.add_column(column, justify="right")
     for row in _accuracy_rows(results):
@@ -69,7 +69,7 @@ def print_summary(results, layout) -> None:
             for name, value in figures.items()
             if value is not None
         ]
-        console.print(f"{rule.upper()}: " + ", ".join(shown), highlight=False)
+        console.print(f"{rule.upper()}: " + ", ".join(shown), highlight=False, soft_wrap=True)
     console.print(
         f"model: {layout.model(last)}  classes: {layout.class_names(last)}  "
         f"figures: {layout.metrics}, {layout.report}/",
