@@ -15,7 +15,7 @@ import numpy as np
 
 from tfcil import backbones
 from tfcil.errors import UserError
-from tfcil.files import write_atomically
+from tfcil.files import write_atomically, write_zip
 
 FEATURES = "features"
 LOGITS = "logits"
@@ -122,10 +122,7 @@ def save_classifier(model, path) -> None:
         metadata["date_saved"] = "1980-01-01@00:00:00"
         members["metadata.json"] = json.dumps(metadata).encode()
         members["config.json"] = _without_addresses(members["config.json"])
-        with zipfile.ZipFile(aside, "w") as archive:
-            for name, contents in members.items():
-                # A ZipInfo made by hand has the date 1980-01-01.
-                archive.writestr(zipfile.ZipInfo(name), contents)
+        write_zip(aside, members)
 
 
 def _without_addresses(config: bytes) -> bytes:

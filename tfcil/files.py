@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -67,10 +68,26 @@ def read_json(path: str | Path):
         raise UserError(f"Expected a readable JSON file ({error}). Received: path={path}") from None
 
 
+def write_zip(path: str | Path, members: dict[str, bytes]) -> None:
+    """Writes an uncompressed zip archive whose bytes depend on names and contents alone.
+
+    Writing to an open member, as NumPy does, gives other headers under other versions of Python.
+    """
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, contents in members.items():
+            # A ZipInfo made by hand has the date 1980-01-01.
+            archive.writestr(zipfile.ZipInfo(name), contents)
+
+
 def save_npz(path: str | Path, **arrays: np.ndarray) -> None:
-    """Writes arrays to an uncompressed npz without pickles; NumPy stores no time in it."""
+    """Writes arrays to an uncompressed npz without pickles; equal arrays give equal bytes."""
+    members = {}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+        members[f"{name}.npy"] = buffer.getvalue()
     with write_atomically(path) as aside:
-        np.savez(aside, allow_pickle=False, **arrays)
+        write_zip(aside, members)
 
 
 def load_npz(path: str | Path, *keys: str) -> list[np.ndarray]:
