@@ -13,13 +13,13 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     *("__init__", "errors", "names", "files", "console", "sections"),
     *("scenario", "metrics", "params", "params_file", "exemplars", "data"),
-    *("losses", "layers", "backbones", "classifier", "inference", "methods"),
+    *("losses", "layers", "backbones", "classifier", "batch_norm", "inference", "methods"),
     *("training", "learning", "evaluation", "report", "stages", "cli", "__main__"),
 )
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
 WITHOUT_FRAMEWORK = ("names", "files", "sections", "scenario", "metrics", "params", "exemplars")
 OPS_ONLY = ("losses", "layers", "backbones", "methods")
-KERAS_OVERRIDES = {"build", "call", "get_config"}
+KERAS_OVERRIDES = {"build", "call", "compute_output_spec", "get_config"}
 
 FILES = {
     ".".join(file.relative_to(ROOT / "tfcil").with_suffix("").parts): file

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from tfcil.batch_norm import fuse_batch_norm
+
 
 def forward(model, images, batch_size=250):
     """Computes a model's outputs in inference mode.
@@ -19,7 +21,7 @@ def forward(model, images, batch_size=250):
         name: np.empty((len(images), *output.shape[1:]), "float32")
         for name, output in model.output.items()
     }
-    run = _compiled(model, (batch_size, *images.shape[1:]), images.dtype)
+    run = _compiled(fuse_batch_norm(model), (batch_size, *images.shape[1:]), images.dtype)
     for first in range(0, len(images), batch_size):
         batch = np.asarray(images[first : first + batch_size])
         size = len(batch)

@@ -90,7 +90,7 @@ def test_two_devices_give_the_weights_of_one(learned, tmp_path):
     """Gradients are summed over devices: a mean over each share would count them twice."""
     mirrored = in_a_process(tmp_path, "mirrored", strategy="mirrored", cpus=2)
     for value, same in zip(learned[2].get_weights(), weights_of(mirrored), strict=True):
-        np.testing.assert_allclose(value, same, atol=1e-5)
+        np.testing.assert_allclose(value, same, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs the extra `jax`")

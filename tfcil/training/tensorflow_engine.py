@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfcil.layers.augmentation import crop_and_flip
+from tfcil.batch_norm import fuse_batch_norm
 from tfcil.training.objective import objective
 
 
@@ -21,7 +22,8 @@ class TensorFlowEngine:
 
     def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, crop_padding):
         self._strategy = tf.distribute.get_strategy()
-        self._student, self._teacher = student, teacher
+        self._student = fuse_batch_norm(student)
+        self._teacher = teacher and fuse_batch_norm(teacher)
         self._terms, self._transforms = terms, transforms
         self._optimizer = optimizer
         self._batch_size = batch_size
