@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfcil.layers.augmentation import crop_and_flip
 from tfcil.batch_norm import fuse_batch_norm
+from tfcil.layers.augmentation import crop_and_flip
 from tfcil.training.objective import objective
 
 
