@@ -1,6 +1,7 @@
 # make repro   the default experiment, end to end
+# make grid    every method on the default experiment, about an hour; may be stopped and goes on
 # make test    every test
-# make setup   .venv with the locked versions; the two above call it
+# make setup   .venv with the locked versions; those above call it
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Without bytecode every stage would compile TensorFlow again: ten seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup gpu repro test lint lock clean
+.PHONY: setup gpu repro grid test lint lock clean
 
 setup: $(VENV)/.installed
 
@@ -26,6 +27,9 @@ gpu: setup
 repro: setup
 	dvc repro
 	tfcil summary
+
+grid: setup
+	tfcil grid pipelines/grids/omniglot100.yaml
 
 test: setup
 	pytest -n 2 --dist loadgroup

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfcil.classifier import expose, grow, open_classifier, save_classifier, untrained
+from tfcil.classifier import expose, grown, open_classifier, save_classifier, untrained
 from tfcil.errors import UserError
 from tfcil.inference import forward
 
@@ -15,7 +15,7 @@ from tfcil.inference import forward
 def classifier(backbone="simple_cnn", shape=(12, 12, 3), precision="float32"):
     mean, std = [100.0, 110.0, 120.0], [50.0, 60.0, 70.0]
     model = untrained(backbone, shape, mean, std, precision=precision, seed=3)
-    return grow(model, 4, np.random.default_rng(0))
+    return grown(model, 4, np.random.default_rng(0))
 
 
 def images(count, shape=(12, 12, 3)):

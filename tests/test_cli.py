@@ -51,7 +51,7 @@ def error_of(capfd, run, *arguments):
 BAD = {
     ("memory", -5): "Received: memory=-5",
     ("memory", "abc"): "Received: memory='abc'",
-    ("method.loss", "focal"): "expected 'bsce' or 'ce'. Received: method.loss='focal'",
+    ("method.loss", "focal"): "'relaxed-bsce'. Received: method.loss='focal'",
     ("method.los", "ce"): "no such key (did you mean loss?). Received: method.los='ce'",
     ("memmory", 5): "no such key (did you mean memory?). Received: memmory=5",
     ("tasks.02.after", "07"): "Received: tasks.02.after='07'",
@@ -97,7 +97,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert ended.value.code == 0
     printed = capsys.readouterr().out
-    for command in ("run", "summary", "tasks", "preset"):
+    for command in ("run", "summary", "tasks", "preset", "grid"):
         assert f"\n    {command} " in printed
 
 

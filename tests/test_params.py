@@ -35,7 +35,8 @@ def changed(path, value):
         (
             "method.loss",
             "focal",
-            "method.loss: expected 'bsce' or 'ce'. Received: method.loss='focal'",
+            "method.loss: expected 'ce', 'bce', 'bsce', 'meta-bsce' or 'relaxed-bsce'. "
+            "Received: method.loss='focal'",
         ),
         ("method.name", "basline", "(did you mean baseline?)"),
         ("method.los", "ce", "method.los: no such key (did you mean loss?)"),

@@ -61,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     preset.add_argument("name", nargs="?", help="without a name: list the presets")
     preset.add_argument("--force", action="store_true", help="overwrite another params.yaml")
     preset.set_defaults(run=_preset)
+
+    grid = commands.add_parser("grid", help="run what is missing of a grid, and write its page")
+    grid.add_argument("file", help="the grid file, such as pipelines/grids/omniglot100.yaml")
+    grid.add_argument("--workers", type=int, help="processes of one thread each (one per core)")
+    grid.add_argument("--only", action="append", default=[], metavar="NAME", help="this variant")
+    grid.set_defaults(run=_grid)
     return parser
 
 
@@ -105,3 +111,10 @@ def _preset(options) -> None:
         )
     shutil.copyfile(source, target)
     print(f"params.yaml: {options.name}")
+
+
+def _grid(options) -> None:
+    from tfcil.grid.run import run_grid
+
+    if not run_grid(options.file, options.workers, options.only):
+        sys.exit(1)

@@ -3,9 +3,11 @@
 import numpy as np
 
 from tfcil.classifier import FEATURES, expose, num_classes, untrained
+from tfcil.data.images import channel_statistics
+from tfcil.data.store import Concatenated
 from tfcil.exemplars import ExemplarMemory
 from tfcil.inference import forward
-from tfcil.params import Exemplars, Method, Recipe
+from tfcil.params import Exemplars, Recipe, TaskSettings
 from tfcil.training import train_task
 
 
@@ -18,6 +20,8 @@ def learn(
     recipe=None,
     method=None,
     exemplars=None,
+    second_stage=None,
+    earlier=None,
     backbone="simple_cnn",
     seed=0,
 ):
@@ -32,8 +36,11 @@ def learn(
         memory: likewise.
         budget: exemplars kept over all classes; 0: none.
         recipe: dictionary with the keys of the section `increment` of params.yaml.
-        method: dictionary with the keys of the section `method`.
+        method: dictionary with the keys of the section `method`; the same for every task.
         exemplars: dictionary with the keys of the section `exemplars`.
+        second_stage: dictionary with the keys of the section `second_stage`, for methods with one.
+        earlier: number of classes of each task before, for methods that distil them one by one;
+            by default the classes that `model` knows are one task.
         backbone: network of the first task, as in params.yaml.
         seed: of everything drawn.
 
@@ -50,22 +57,20 @@ def learn(
         >>> model.save("classifier.keras")
     """
     recipe = Recipe.of(recipe or {"epochs": 30}, "recipe")
-    method = Method.of(method or {}, "method")
+    values = {"recipe": recipe, "second_stage": second_stage or recipe, "method": method or {}}
+    settings = TaskSettings.of(values | {"earlier": earlier, "seed": seed}, "learn")
     exemplars = Exemplars.of(exemplars or {}, "exemplars")
     labels = np.asarray(labels)
     if model is None:
-        pixels = images.reshape(-1, images.shape[-1])
-        mean, std = pixels.mean(axis=0), np.maximum(pixels.std(axis=0), 1)
+        mean, std = channel_statistics(images)
         model = untrained(backbone, images.shape[1:], mean, std, seed=seed)
     if memory is None:
         memory = ExemplarMemory.empty(images.shape[1:])
     student, _ = train_task(
         lambda: model,
-        np.concatenate([images, memory.images]),
+        Concatenated(images, memory.images),
         np.concatenate([labels, memory.labels]),
-        recipe,
-        method,
-        seed,
+        settings,
     )
     num_seen = num_classes(student)
     memory = memory.update(

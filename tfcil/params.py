@@ -8,36 +8,62 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import (
-    Field,
-    StrictInt,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
 
 from tfcil.errors import UserError
+from tfcil.method_options import FirstTask, Method, NonNegative, PositiveInt
 from tfcil.names import check_backbone
 from tfcil.scenario import check_chain, check_order_name
 from tfcil.sections import Section
 
-PositiveInt = Annotated[StrictInt, Field(ge=1)]
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-NonNegative = Annotated[float, Field(ge=0)]
 
 
 class Dataset(Section):
     """Which images are learned."""
 
     name: str = Field(
-        description="`omniglot100` (embedded), or the name of an image classification set of "
-        "tensorflow-datasets"
+        description="`omniglot100` (embedded), `image_folder`, or the name of an image "
+        "classification set of tensorflow-datasets"
     )
-    train_split: str = Field("train", description="split of tensorflow-datasets to learn from")
-    test_split: str = Field("test", description="split of tensorflow-datasets to evaluate on")
+    path: str | None = Field(
+        None, description="of an image_folder: it holds train/CLASS/IMAGE and test/CLASS/IMAGE"
+    )
+    train_split: str = Field(
+        "train", description="split of tensorflow-datasets, or folder in `path`, to learn from"
+    )
+    test_split: str = Field("test", description="likewise to evaluate on")
+    classes: list[str] | str | None = Field(
+        None,
+        description="the only classes that are used, by their names; imagenet100_lucir: those of "
+        "ImageNet-Subset; null: all",
+    )
     image_size: PositiveInt | None = Field(
         None, description="side in pixels that images are resized to; null: they all have one size"
     )
+    resize: Literal["stretch", "crop"] = Field(
+        "stretch",
+        description="stretch: the whole image; crop: its middle, after the shorter side was "
+        "resized to 256/224 of image_size",
+    )
+
+    @model_validator(mode="after")
+    def _settings_fit(self):
+        if (self.name == "image_folder") != (self.path is not None):
+            raise ValueError(
+                "expected a path with name=image_folder, and with no other. "
+                f"Received: dataset.name={self.name}, dataset.path={self.path}"
+            )
+        if self.resize == "crop" and self.image_size is None:
+            raise ValueError("resize=crop needs image_size. Received: dataset.image_size=None")
+        if isinstance(self.classes, str) and self.classes != "imagenet100_lucir":
+            raise ValueError(
+                "classes: expected imagenet100_lucir or a list of names. "
+                f"Received: dataset.classes={self.classes}"
+            )
+        if self.classes == []:
+            raise ValueError("classes: expected at least one name. Received: dataset.classes=[]")
+        return self
 
 
 class Scenario(Section):
@@ -92,6 +118,11 @@ class Model(Section):
     weights: Literal["imagenet"] | None = Field(
         None, description="pretrained weights of a keras.applications backbone"
     )
+    last_relu: bool | None = Field(
+        None,
+        description="whether a ReLU ends a backbone of our own; cosine heads want features of both "
+        "signs; null: as published",
+    )
     precision: Literal["float32", "mixed_bfloat16"] = Field(
         "float32", description="what convolutions compute in; weights and losses stay float32"
     )
@@ -100,40 +131,6 @@ class Model(Section):
     @classmethod
     def _backbone_is_known(cls, name):
         return check_backbone(name)
-
-
-class Method(Section):
-    """How a task is learned without forgetting the ones before it."""
-
-    name: Literal["baseline", "finetune"] = Field(
-        "baseline", description="baseline: with logit distillation; finetune: without"
-    )
-    loss: Literal["bsce", "ce"] = Field(
-        "bsce", description="balanced softmax cross-entropy, or plain cross-entropy"
-    )
-    tau: NonNegative = Field(1.0, description="strength of the balanced softmax; 0 is plain ce")
-    zero_count: Literal["error", "mask"] | Annotated[float, Field(gt=0)] = Field(
-        "mask",
-        description="what bsce does with a seen class without images: refuse, leave it out, "
-        "or take this count",
-    )
-    temperature: Annotated[float, Field(gt=0)] = Field(2.0, description="of the distillation")
-    distillation_weight: NonNegative = Field(1.0, description="factor of the distillation term")
-    distillation_scale: Literal["constant", "old_fraction"] = Field(
-        "old_fraction", description="old_fraction: the factor is multiplied by old/seen classes"
-    )
-    logit_adjust: NonNegative = Field(
-        0.0, description="strength of the post-hoc logit adjustment that is folded into the head"
-    )
-
-    @model_validator(mode="after")
-    def _prior_is_removed_once(self):
-        if self.loss == "bsce" and self.tau > 0 and self.logit_adjust > 0:
-            raise ValueError(
-                "loss=bsce already removes the class prior, logit_adjust would remove it twice: "
-                "choose loss=ce, or logit_adjust=0"
-            )
-        return self
 
 
 class Recipe(Section):
@@ -154,7 +151,21 @@ class Recipe(Section):
     crop_padding: Annotated[StrictInt, Field(ge=0)] = Field(
         0, description="pixels of padding before the random crop; 0: no crop"
     )
+    resized_crop: bool = Field(
+        False,
+        description="as ImageNet models are trained: a random box of 8 to 100 % of the image is "
+        "resized to the whole",
+    )
     flip: bool = Field(False, description="mirror half of the images, left to right")
+
+    @model_validator(mode="after")
+    def _crops_exclude_each_other(self):
+        if self.resized_crop and self.crop_padding:
+            raise ValueError(
+                "expected resized_crop or crop_padding, not both. "
+                f"Received: crop_padding={self.crop_padding}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _schedule_fits(self):
@@ -163,6 +174,25 @@ class Recipe(Section):
         if self.warmup > self.epochs:
             raise ValueError(f"warmup must not exceed epochs={self.epochs}")
         return self
+
+
+class TaskSettings(Section):
+    """Everything that decides how one task is trained: the contents of recipes/KEY.json."""
+
+    recipe: Recipe
+    second_stage: Recipe | None = None
+    method: Method | None = Field(None, description="null for the first task")
+    first_task: FirstTask | None = Field(FirstTask(), description="null for later tasks")
+    earlier: tuple[PositiveInt, ...] | None = Field(
+        None, description="number of classes of each task before; null: the old ones were one task"
+    )
+    seed: StrictInt = 0
+    strategy: Literal["none", "mirrored"] = "none"
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages."""
+        return self.recipe.epochs + (self.second_stage.epochs if self.second_stage else 0)
 
 
 class Params(Section):
@@ -185,6 +215,37 @@ class Params(Section):
     method: Method = Method()
     base: Recipe
     increment: Recipe
+    second_stage: Recipe | None = Field(
+        None, description="how the stage after the main training is trained, in methods with one"
+    )
+
+    @model_validator(mode="after")
+    def _method_fits_the_rest(self):
+        method = self.method
+        if self.memory and not method.about.memory:
+            raise ValueError(
+                f"method.name={method.name} is memory-free, expected memory=0. "
+                f"Received: memory={self.memory}"
+            )
+        if self.memory and method.loss == "relaxed-bsce":
+            raise ValueError(
+                "method.loss=relaxed-bsce is for classes without exemplars, expected memory=0 or "
+                f"loss=bsce. Received: memory={self.memory}"
+            )
+        if not self.memory and method.loss == "meta-bsce":
+            raise ValueError(
+                "method.loss=meta-bsce learns its coefficient from exemplars, expected memory of 1 "
+                "or more. Received: memory=0"
+            )
+        if self.strategy == "mirrored" and method.loss == "meta-bsce":
+            raise ValueError(
+                "method.loss=meta-bsce runs on one device. Received: strategy=mirrored"
+            )
+        if method.trains_second_stage and self.second_stage is None:
+            raise ValueError(
+                f"method.name={method.name} has a second stage: expected a section second_stage"
+            )
+        return self
 
     @model_validator(mode="after")
     def _tasks_are_a_chain(self):
@@ -204,6 +265,22 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def read_yaml(path: str | Path) -> dict:
+    """Reads a YAML file of sections; one that is missing, damaged or ambiguous is a `UserError`."""
+    try:
+        loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"Expected a readable YAML file ({reason}). Received: path={path}"
+        ) from None
+    if not isinstance(loaded, dict):
+        raise UserError(
+            f"{path}: expected sections such as `memory: 200`. Received: {loaded!r:.80}"
+        )
+    return loaded
+
+
 def load_params(path: str | Path = "params.yaml") -> Params:
     """Reads and checks a whole params.yaml.
 
@@ -216,15 +293,4 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     Raises:
         UserError: one line that names the key, what is allowed and what was received.
     """
-    try:
-        loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"Expected a readable YAML file ({reason}). Received: path={path}"
-        ) from None
-    if not isinstance(loaded, dict):
-        raise UserError(
-            f"{path}: expected sections such as `memory: 200`. Received: {loaded!r:.80}"
-        )
-    return Params.of(loaded, source=str(path))
+    return Params.of(read_yaml(path), source=str(path))

@@ -16,6 +16,18 @@ FUNCTIONS = {
 }
 
 
+def taskwise_distillation(teacher, student):
+    return losses.taskwise_distillation(teacher, student, task_sizes=(3, 4))
+
+
+def weighted_distillation(teacher, student):
+    """With equal weights: other ones move the student even where it equals the teacher."""
+    return losses.weighted_distillation(teacher, student, class_weights=[0.3] * 7)
+
+
+TERMS = [*FUNCTIONS, taskwise_distillation, weighted_distillation]
+
+
 def example(loss, seed, dtype="float64"):
     shape = (5, 4, 3, 6) if loss is losses.pod_spatial else (5, 7)
     return np.random.default_rng(seed).normal(size=shape).astype(dtype) * 3
@@ -29,7 +41,7 @@ def gradients(loss, *inputs):
     return tape.gradient(value, inputs)
 
 
-@pytest.mark.parametrize("loss", FUNCTIONS)
+@pytest.mark.parametrize("loss", TERMS)
 def test_one_value_per_sample_each_of_its_own_sample(loss):
     teacher, student = example(loss, 0), example(loss, 1)
     values = loss(teacher, student)
@@ -38,7 +50,7 @@ def test_one_value_per_sample_each_of_its_own_sample(loss):
     assert (np.array(values) > 0).all()
 
 
-@pytest.mark.parametrize("loss", FUNCTIONS)
+@pytest.mark.parametrize("loss", TERMS)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_equal_inputs_give_loss_and_gradient_of_exactly_0(loss, dtype):
     """Otherwise a student that has not moved would drift on rounding noise, or on NaN."""
@@ -48,7 +60,7 @@ def test_equal_inputs_give_loss_and_gradient_of_exactly_0(loss, dtype):
     assert not np.any(tf.cast(gradients(lambda s: loss(teacher, s), x)[0], "float32"))
 
 
-@pytest.mark.parametrize("loss", FUNCTIONS)
+@pytest.mark.parametrize("loss", TERMS)
 def test_samples_that_are_equal_do_not_disturb_the_others(loss):
     teacher, student = example(loss, 0), example(loss, 1)
     student[1] = teacher[1]
@@ -58,14 +70,14 @@ def test_samples_that_are_equal_do_not_disturb_the_others(loss):
     np.testing.assert_allclose(found[2:], expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("loss", FUNCTIONS)
+@pytest.mark.parametrize("loss", TERMS)
 def test_no_gradient_reaches_the_teacher(loss):
     teacher, student = gradients(loss, example(loss, 0), example(loss, 1))
     assert teacher is None
     assert np.any(student)
 
 
-@pytest.mark.parametrize("loss", FUNCTIONS)
+@pytest.mark.parametrize("loss", TERMS)
 def test_half_precision_is_computed_in_float32(loss):
     teacher, student = (tf.cast(example(loss, seed), "bfloat16") for seed in (0, 1))
     found = loss(teacher, student)
@@ -74,7 +86,7 @@ def test_half_precision_is_computed_in_float32(loss):
     np.testing.assert_array_equal(found, exact)
 
 
-@pytest.mark.parametrize("loss", FUNCTIONS)
+@pytest.mark.parametrize("loss", TERMS)
 def test_teacher_may_have_another_float_type(loss):
     """Cached float64 or bfloat16 outputs of a teacher against a float32 student."""
     student = example(loss, 1, "float32")
@@ -203,6 +215,7 @@ def test_serialised_loss_comes_back_whole(kind):
 
 def test_fit_pulls_a_student_to_its_teacher():
     """Every loss in one compile(): logits, features and a map of a small network."""
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((4, 4, 1))
     maps = keras.layers.Conv2D(3, 3, name="maps")(inputs)
     features = keras.layers.GlobalAveragePooling2D(name="features")(maps)

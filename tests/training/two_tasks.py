@@ -9,10 +9,10 @@ import sys
 import numpy as np
 
 
-def learn(strategy, method_name="baseline", loss="bsce"):
+def learn(strategy, method_name="baseline", loss="bsce", **options):
     from tfcil.classifier import untrained
     from tfcil.data.datasets import load_dataset
-    from tfcil.params import Dataset, Method, Recipe
+    from tfcil.params import Dataset, TaskSettings
     from tfcil.training import make_deterministic, train_task
 
     make_deterministic()
@@ -23,7 +23,16 @@ def learn(strategy, method_name="baseline", loss="bsce"):
     old = np.concatenate([np.flatnonzero(labels == label)[:2] for label in range(4)])
     second = np.concatenate([np.flatnonzero((labels >= 4) & (labels < 10)), old])
     # A small rate: at a large one, ReLU and pooling make much of differences in the last digit.
-    recipe = Recipe(epochs=2, batch_size=20, learning_rate=1e-3, crop_padding=2, flip=True)
+    recipe = {
+        "epochs": 2,
+        "batch_size": 20,
+        "learning_rate": 1e-3,
+        "crop_padding": 2,
+        "flip": True,
+    }
+    settings = {"recipe": recipe, "second_stage": recipe, "seed": 5, "strategy": strategy}
+    settings |= {"method": {"name": method_name, "loss": loss, **options}}
+    settings = TaskSettings.of(settings, "settings")
     model = untrained("simple_cnn", (28, 28, 1), [20.0], [60.0], seed=5)
     # Each backend draws its own numbers from a seed; these are the same on all.
     generator = np.random.default_rng(5)
@@ -35,14 +44,14 @@ def learn(strategy, method_name="baseline", loss="bsce"):
             for value in model.get_weights()
         ]
     )
-    base, base_curve = train_task(
-        lambda: model, images[first], labels[first], recipe, None, 5, strategy
-    )
-    method = Method(name=method_name, loss=loss)
-    student, curve = train_task(
-        lambda: base, images[second], labels[second], recipe, method, 5, strategy
-    )
+    base, base_curve = train_task(lambda: model, images[first], labels[first], settings)
+    student, curve = train_task(lambda: base, images[second], labels[second], settings)
     return base, base_curve, student, curve
+
+
+def numbers(curve):
+    """The figures of a curve's rows, without the names of the stages."""
+    return [[value for name, value in row.items() if name != "stage"] for row in curve]
 
 
 if __name__ == "__main__":
@@ -55,7 +64,7 @@ if __name__ == "__main__":
             [tf.config.LogicalDeviceConfiguration()] * int(cpus),
         )
     _, base_curve, student, curve = learn(strategy, method_name, loss)
-    rows = [list(row.values()) for row in base_curve]
-    later = [list(row.values()) for row in curve]
+    rows = numbers(base_curve)
+    later = numbers(curve)
     weights = {f"weight{i}": value for i, value in enumerate(student.get_weights())}
     np.savez(out, base_curve=rows, curve=later, **weights)

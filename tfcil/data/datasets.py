@@ -1,17 +1,22 @@
-"""A data set by its name: images, labels and class names, for learning and for evaluation."""
+"""A data set by its name, as the section `dataset` of params.yaml describes it."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from tfcil.errors import UserError
+from tfcil.data.classes import restrict
+from tfcil.data.folder import open_folder
+from tfcil.data.images import resize
+from tfcil.data.splits import Dataset, Split, of_one_shape
+from tfcil.data.tfds import open_tfds
 from tfcil.files import load_npz
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Images as they came, with the data set's own labels.
+class LoadedDataset:
+    """A data set in memory.
 
     Args:
         train_images, test_images: (n, height, width, channels) uint8.
@@ -26,20 +31,45 @@ class Dataset:
     class_names: tuple[str, ...]
 
 
-def load_dataset(params) -> Dataset:
-    """Loads the data set that the section `dataset` of params.yaml names.
+def open_dataset(params, root=".") -> Dataset:
+    """Opens a data set; its images are read when they are asked for.
 
     Args:
-        params: the section.
+        params: the section `dataset` of params.yaml.
+        root: folder that a relative `path` begins at.
 
     Raises:
         UserError: where there is no such data set, or it is not here and how to get it.
     """
     if params.name == "omniglot100":
-        return _omniglot100()
-    from tfcil.data.tfds import load_tfds
+        dataset = _omniglot100()
+    elif params.name == "image_folder":
+        folder = Path(root, Path(params.path).expanduser())
+        dataset = open_folder(folder, params.train_split, params.test_split)
+    else:
+        dataset = open_tfds(params.name, params.train_split, params.test_split)
+    if params.classes is not None:
+        dataset = restrict(dataset, params.classes)
+    if params.image_size is None:
+        return dataset
+    fit = partial(resize, size=params.image_size, how=params.resize)
+    return Dataset(dataset.train.map(fit), dataset.test.map(fit), dataset.class_names)
 
-    return load_tfds(params.name, params.train_split, params.test_split, params.image_size)
+
+def load_dataset(params, root=".") -> LoadedDataset:
+    """Reads a whole data set into memory; see `open_dataset` for the arguments.
+
+    Raises:
+        UserError: likewise, and where the images have several shapes.
+    """
+    dataset = open_dataset(params, root)
+    train, test = (
+        np.stack(list(of_one_shape(split.images(), params.name, params.image_size)))
+        for split in (dataset.train, dataset.test)
+    )
+    return LoadedDataset(
+        train, dataset.train.labels, test, dataset.test.labels, dataset.class_names
+    )
 
 
 def _omniglot100() -> Dataset:
@@ -47,36 +77,8 @@ def _omniglot100() -> Dataset:
     train_images, train_labels, test_images, test_labels, names = load_npz(
         path, "x_train", "y_train", "x_test", "y_test", "class_names"
     )
-    return Dataset(
-        train_images[..., None],
-        train_labels.astype("int64"),
-        test_images[..., None],
-        test_labels.astype("int64"),
-        tuple(str(name) for name in names),
+    train, test = (
+        Split(labels.astype("int64"), images[..., None].__getitem__)
+        for images, labels in ((train_images, train_labels), (test_images, test_labels))
     )
-
-
-def images_of_one_shape(images, image_size, name) -> np.ndarray:
-    """Stacks images, resized to squares where a size is given.
-
-    Raises:
-        UserError: where they have several shapes and no size is given.
-    """
-    if image_size is not None:
-        images = [_resize(image, image_size) for image in images]
-    shapes = {image.shape for image in images}
-    if len(shapes) != 1:
-        raise UserError(
-            f"dataset.image_size: {name} has images of {len(shapes)} different shapes, "
-            "expected a side in pixels to resize them to. "
-            f"Received: dataset.image_size={image_size}"
-        )
-    return np.stack(images)
-
-
-def _resize(image, size) -> np.ndarray:
-    from PIL import Image
-
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    resized = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
-    return resized.reshape(size, size, image.shape[-1])
+    return Dataset(train, test, tuple(str(name) for name in names))

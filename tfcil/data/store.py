@@ -13,23 +13,30 @@ from tfcil.errors import UserError
 from tfcil.files import digest, read_json, write_json
 
 
-def write_images(folder, images, labels, **facts) -> str:
-    """Writes a task's images, labels and, where there are any, facts; returns their digest."""
+def create_images(folder, labels, image_shape) -> np.memmap:
+    """Makes the folder of a task and stores its labels.
+
+    Args:
+        folder: where there is nothing yet.
+        labels: (n,) integers.
+        image_shape: (height, width, channels).
+
+    Returns:
+        (n, height, width, channels) uint8: a memory map, to be filled with the images.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True)
-    labels = np.asarray(labels, "int32")
-    np.save(folder / "images.npy", images)
-    np.save(folder / "labels.npy", labels)
-    if facts:
-        write_json(folder / "task.json", facts)
-    return digest(images, labels)
+    np.save(folder / "labels.npy", np.asarray(labels, "int32"))
+    return np.lib.format.open_memmap(
+        folder / "images.npy", "w+", np.uint8, (len(labels), *image_shape)
+    )
 
 
 def read_images(folder, expected_digest=None):
     """Opens a task's images.
 
     Args:
-        folder: as given to `write_images`.
+        folder: as given to `create_images`.
         expected_digest: refuse the images if they are others.
 
     Returns:
@@ -54,6 +61,47 @@ def read_images(folder, expected_digest=None):
     return images, labels
 
 
+def write_facts(folder, **facts) -> None:
+    """Writes what else there is to know of a task beside its images."""
+    write_json(Path(folder) / "task.json", facts)
+
+
 def read_facts(folder) -> dict:
-    """Reads the facts that were given to `write_images`."""
+    """Reads the facts that were given to `write_facts`."""
     return read_json(Path(folder) / "task.json")
+
+
+class Concatenated:
+    """Arrays one after the other, of which only what is indexed is read.
+
+    Args:
+        parts: arrays or memory maps of equal dtype, whose shapes differ in the first axis alone.
+
+    Example:
+        >>> both = Concatenated(np.zeros((2, 3)), np.ones((1, 3)))
+        >>> both[[2, 0]].tolist()
+        [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
+    """
+
+    def __init__(self, *parts):
+        kinds = {(part.dtype, part.shape[1:]) for part in parts}
+        if len(kinds) != 1:
+            raise ValueError(f"parts must have one dtype and one shape. Received: {kinds}")
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+        self._positions = np.arange(self._ends[-1])
+        self.dtype = parts[0].dtype
+        self.shape = (len(self._positions), *parts[0].shape[1:])
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        """Reads by whatever can index the first axis of an array: a number, a slice, an array."""
+        positions = np.asarray(self._positions[index])
+        result = np.empty((*positions.shape, *self.shape[1:]), self.dtype)
+        part_of = np.searchsorted(self._ends, positions, side="right")
+        for number, (part, end) in enumerate(zip(self._parts, self._ends, strict=True)):
+            inside = part_of == number
+            result[inside] = part[positions[inside] - end + len(part)]
+        return result

@@ -10,18 +10,17 @@ from difflib import get_close_matches
 import numpy as np
 
 from tfcil.console import native_messages_hidden
-from tfcil.data.datasets import Dataset, images_of_one_shape
+from tfcil.data.splits import Dataset, Split
 from tfcil.errors import UserError
 
 
-def load_tfds(name, train_split="train", test_split="test", image_size=None) -> Dataset:
-    """Loads a data set with the features `image` and `label` from tensorflow-datasets.
+def open_tfds(name, train_split="train", test_split="test") -> Dataset:
+    """Opens a data set with the features `image` and `label` of tensorflow-datasets.
 
     Args:
         name: its name there, for example `cifar100`; a version or configuration may follow it.
         train_split: split to learn from.
         test_split: split to evaluate on.
-        image_size: side in pixels to resize to; `None` where all images have one shape.
 
     Raises:
         UserError: where the package or the data is missing, or it is not such a set.
@@ -43,10 +42,11 @@ def load_tfds(name, train_split="train", test_split="test", image_size=None) -> 
                 f"dataset.{key}: {name} has the splits {', '.join(builder.info.splits)}. "
                 f"Received: dataset.{key}={split}"
             )
-    names = builder.info.features["label"].names
-    train_images, train_labels = _read(tfds, builder, train_split, image_size)
-    test_images, test_labels = _read(tfds, builder, test_split, image_size)
-    return Dataset(train_images, train_labels, test_images, test_labels, tuple(names))
+    return Dataset(
+        _split(tfds, builder, "train_split", train_split),
+        _split(tfds, builder, "test_split", test_split),
+        tuple(builder.info.features["label"].names),
+    )
 
 
 def _builder(tfds, name):
@@ -79,17 +79,27 @@ def _builder(tfds, name):
     return builder
 
 
-def _read(tfds, builder, split, image_size):
-    shape = builder.info.features["image"].shape
-    # Whole batches are quick to read; images of several shapes come one by one.
-    batch_size = None if None in shape else 1000
-    data = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=batch_size)))
-    if batch_size:
-        images = np.concatenate([batch["image"] for batch in data])
-        labels = np.concatenate([batch["label"] for batch in data])
-        if image_size is None:
-            return images, labels.astype("int64")
-    else:
-        images = [example["image"] for example in data]
-        labels = np.array([example["label"] for example in data])
-    return images_of_one_shape(images, image_size, builder.name), labels.astype("int64")
+def _split(tfds, builder, key, split) -> Split:
+    import tensorflow as tf
+
+    # The order of the files, and so of the examples, is the same each time they are read.
+    examples = builder.as_dataset(split=split, decoders={"image": tfds.decode.SkipDecoding()})
+    batches = examples.map(lambda example: example["label"]).batch(1000)
+    labels = np.concatenate(list(batches.as_numpy_iterator())).astype("int64")
+    if labels.min() < 0:
+        raise UserError(
+            f"dataset.{key}: expected a split with labels, this one of {builder.name} has images "
+            f"without. Received: dataset.{key}={split}"
+        )
+    feature = builder.info.features["image"]
+
+    def images(chosen):
+        mask = tf.data.Dataset.from_tensor_slices(chosen)
+        encoded = tf.data.Dataset.zip(examples, mask).filter(lambda example, keep: keep)
+        decoded = encoded.map(
+            lambda example, keep: feature.decode_example(example["image"]),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        return decoded.as_numpy_iterator()
+
+    return Split(labels, images)

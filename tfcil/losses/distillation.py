@@ -30,7 +30,7 @@ def logit_distillation(teacher_logits, student_logits, temperature=2.0):
         Hinton et al. (arXiv 1503.02531); over the old classes only, as in Li & Hoiem, "Learning
         without Forgetting" (arXiv 1606.09282).
     """
-    _check_temperature(temperature)
+    check_temperature(temperature)
     teacher, student = _constant_and_variable(teacher_logits, student_logits)
     num_old = teacher.shape[-1]
     if student.shape[-1] < num_old:
@@ -132,7 +132,7 @@ class LogitDistillation(Loss):
         dtype=None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        _check_temperature(temperature)
+        check_temperature(temperature)
         self.temperature = float(temperature)
 
     def call(self, y_true, y_pred):
@@ -226,6 +226,7 @@ def _unit_distance(a, b):
     return ops.where(apart, ops.sqrt(ops.where(apart, squared, 1.0)), 0.0)
 
 
-def _check_temperature(temperature):
+def check_temperature(temperature):
+    """Refuses a temperature that is not positive."""
     if not temperature > 0:
         raise UserError(f"temperature must be positive. Received: temperature={temperature!r}")

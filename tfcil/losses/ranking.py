@@ -32,8 +32,30 @@ def margin_ranking(y_true, scores, num_old, k=2, margin=0.5):
     Reference:
         Hou et al., "Learning a Unified Classifier Incrementally via Rebalancing" (CVPR 2019).
     """
-    violations, comparisons = _violations(y_true, scores, num_old, k, margin)
-    return ops.sum(violations) / comparisons
+    violations = margin_violations(y_true, scores, num_old, k, margin)
+    return ops.sum(violations) / _number_of_old(y_true, num_old, violations.dtype)
+
+
+def margin_violations(y_true, scores, num_old, k=2, margin=0.5):
+    """Computes the summands of `margin_ranking`, whose sum over the number of old samples it is.
+
+    Returns:
+        The mean over the k comparisons of each sample, (batch,); 0 for samples of new classes.
+    """
+    scores = at_least_float32(scores)
+    num_classes = scores.shape[-1]
+    if not 0 <= num_old < num_classes:
+        raise UserError(
+            f"num_old must leave at least one new class among the {num_classes} columns of scores. "
+            f"Received: num_old={num_old!r}"
+        )
+    if k < 1:
+        raise UserError(f"k must be at least 1. Received: k={k!r}")
+    labels = integer_labels(y_true)
+    own = ops.sum(ops.where(label_mask(labels, num_classes), scores, 0.0), axis=-1, keepdims=True)
+    rivals, _ = ops.top_k(scores[:, num_old:], min(k, num_classes - num_old))
+    hinges = ops.sum(ops.relu(margin - own + rivals), axis=-1) / rivals.shape[-1]
+    return ops.where(labels < num_old, hinges, 0.0)
 
 
 def nca(y_true, similarities, margin=0.6, variant="released", scale=1.0):
@@ -102,9 +124,10 @@ class MarginRanking(Loss):
         self.margin = float(margin)
 
     def call(self, y_true, y_pred):
-        violations, comparisons = _violations(y_true, y_pred, self.num_old, self.k, self.margin)
+        violations = margin_violations(y_true, y_pred, self.num_old, self.k, self.margin)
         # Keras will divide by the batch size, but the mean is one over the old samples.
-        return violations * ops.cast(ops.shape(violations)[0], violations.dtype) / comparisons
+        size = ops.cast(ops.shape(violations)[0], violations.dtype)
+        return violations * size / _number_of_old(y_true, self.num_old, violations.dtype)
 
     def get_config(self):
         return {
@@ -159,24 +182,9 @@ class NCA(Loss):
         }
 
 
-def _violations(y_true, scores, num_old, k, margin):
-    """Computes each sample's sum of margin violations, and how many comparisons there were."""
-    scores = at_least_float32(scores)
-    num_classes = scores.shape[-1]
-    if not 0 <= num_old < num_classes:
-        raise UserError(
-            f"num_old must leave at least one new class among the {num_classes} columns of scores. "
-            f"Received: num_old={num_old!r}"
-        )
-    if k < 1:
-        raise UserError(f"k must be at least 1. Received: k={k!r}")
-    labels = integer_labels(y_true)
-    own = ops.sum(ops.where(label_mask(labels, num_classes), scores, 0.0), axis=-1, keepdims=True)
-    rivals, _ = ops.top_k(scores[:, num_old:], min(k, num_classes - num_old))
-    hinges = ops.sum(ops.relu(margin - own + rivals), axis=-1)
-    old = labels < num_old
-    comparisons = ops.sum(ops.cast(old, scores.dtype)) * rivals.shape[-1]
-    return ops.where(old, hinges, 0.0), ops.maximum(comparisons, 1.0)
+def _number_of_old(y_true, num_old, dtype):
+    """Counts the samples of old classes, at least 1."""
+    return ops.maximum(ops.sum(ops.cast(integer_labels(y_true) < num_old, dtype)), 1.0)
 
 
 def _check_variant(variant):

@@ -1,10 +1,17 @@
-"""The methods by their names in params.yaml. One file each; what two share is in one place."""
+"""The methods by their names in params.yaml: one file each, and what several share.
 
-from tfcil.methods.base import Increment, Method, Term
-from tfcil.methods.baseline import BASELINE
-from tfcil.methods.classification import cross_entropy_term
-from tfcil.methods.finetune import FINETUNE
+Shared are `base` (what a method is made of), `classification` (the loss that `method.loss` names),
+`distillation`, `expansion` (one more backbone), `head_weights` (a head's weights, computed) and
+`corrections` (of a trained head).
+"""
 
-METHODS = {"baseline": BASELINE, "finetune": FINETUNE}
+import importlib
 
-__all__ = ["METHODS", "Increment", "Method", "Term", "cross_entropy_term"]
+from tfcil.methods.base import Batch, Increment, Method, Stage, Task, Term
+
+__all__ = ["Batch", "Increment", "Method", "Stage", "Task", "Term", "method_named"]
+
+
+def method_named(name: str) -> Method:
+    """Returns the method of tfcil/methods/NAME.py."""
+    return importlib.import_module(f"tfcil.methods.{name}").METHOD

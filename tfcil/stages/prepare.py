@@ -2,9 +2,12 @@
 
 import numpy as np
 
-from tfcil.data import load_dataset
-from tfcil.data.store import write_images
-from tfcil.files import write_atomically, write_json
+from tfcil.data.datasets import open_dataset
+from tfcil.data.images import channel_statistics
+from tfcil.data.splits import of_one_shape
+from tfcil.data.store import create_images, read_images, write_facts
+from tfcil.errors import UserError
+from tfcil.files import digest, write_atomically, write_json
 from tfcil.scenario import build_tasks, class_order
 from tfcil.stages.layout import Layout
 
@@ -16,41 +19,55 @@ def prepare(layout: Layout, params) -> None:
         layout: where the files lie.
         params: the whole params.yaml; only `dataset`, `scenario` and `tasks` are read.
     """
-    dataset = load_dataset(params.dataset)
+    dataset = open_dataset(params.dataset, layout.root)
     order = class_order(params.scenario.order, len(dataset.class_names))
     specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
     tasks = build_tasks(specs, order, dataset.class_names)
-    names, seen = [], []
     with (
         write_atomically(layout.train_images(tasks[0].key).parent) as train,
         write_atomically(layout.test_images(tasks[0].key).parent) as test,
         write_atomically(layout.seen(tasks[0].key).parent) as manifests,
     ):
+        shape = _write_images(dataset.train, tasks, train, params.dataset)
+        _write_images(dataset.test, tasks, test, params.dataset, shape)
+        names, seen = [], []
         for task in tasks:
             names.extend(task.names)
-            images, labels = _images_of(task, dataset.train_images, dataset.train_labels)
-            write_images(train / task.key, images, labels, classes=list(names))
-            if task.num_old == 0:
-                write_json(layout.image_format, _format(images))
-            images, labels = _images_of(task, dataset.test_images, dataset.test_labels)
-            digest = write_images(test / task.key, images, labels)
-            seen.append({"task": task.key, "images": len(labels), "digest": digest})
+            write_facts(train / task.key, classes=names)
+            images, labels = read_images(test / task.key)
+            seen.append({"task": task.key, "images": len(labels), "digest": digest(images, labels)})
             write_json(manifests / f"{task.key}.json", {"seen": seen})
+        # The only images that the model may start from.
+        mean, std = channel_statistics(read_images(train / tasks[0].key)[0])
+        write_json(layout.image_format, {"shape": list(shape), "mean": mean, "std": std})
 
 
-def _images_of(task, images, labels):
-    """The images of a task's classes, in the data set's order, with their ranks as labels."""
-    rank_of = np.full(max(labels.max(), *task.labels) + 1, -1)
-    rank_of[list(task.labels)] = task.ranks
-    ranks = rank_of[labels]
-    return images[ranks >= 0], ranks[ranks >= 0]
+def _write_images(split, tasks, folder, settings, shape=None):
+    """Writes each image into the file of its task as it comes; returns the images' shape."""
+    names = [name for task in tasks for name in task.names]
+    ranks = _ranks(split.labels, tasks)
+    counts = np.bincount(ranks[ranks >= 0], minlength=len(names))
+    if not counts.all():
+        raise UserError(
+            f"dataset: expected images of every class in both splits. "
+            f"Received: none of {names[counts.argmin()]} in one split of {settings.name}"
+        )
+    task_of = np.repeat(range(len(tasks)), [task.num_new for task in tasks])[ranks]
+    stores, written = [], [0] * len(tasks)
+    images = of_one_shape(split.images(ranks >= 0), settings.name, settings.image_size, shape)
+    for image, number in zip(images, task_of[ranks >= 0], strict=True):
+        stores = stores or [
+            create_images(folder / task.key, ranks[(ranks >= 0) & (task_of == index)], image.shape)
+            for index, task in enumerate(tasks)
+        ]
+        stores[number][written[number]] = image
+        written[number] += 1
+    return stores[0].shape[1:]
 
 
-def _format(images) -> dict:
-    """Shape and statistics of the first task's images: the only ones the model may start from."""
-    pixels = images.reshape(-1, images.shape[-1])
-    return {
-        "shape": list(images.shape[1:]),
-        "mean": [round(float(one), 4) for one in pixels.mean(axis=0)],
-        "std": [round(max(float(one), 1.0), 4) for one in pixels.std(axis=0)],
-    }
+def _ranks(labels, tasks):
+    """Ranks in the class order, -1 for the classes that no task brings."""
+    rank_of = np.full(max(labels.max(), *(max(task.labels) for task in tasks)) + 1, -1)
+    for task in tasks:
+        rank_of[list(task.labels)] = task.ranks
+    return rank_of[labels]

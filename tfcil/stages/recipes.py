@@ -1,25 +1,42 @@
 """Stage `recipes`: for each task, every setting that decides how it is trained, and no other.
 
-`train` depends on these files and not on params.yaml: the first task does not know the method, so a
-change of the method leaves it as it is. DVC's templates can't say that by themselves.
+`train` depends on these files and not on params.yaml: the first task knows of the method only the
+head and the loss that go with it, so other changes of the method leave it as it is. DVC's templates
+can't say that by themselves.
 """
 
 from tfcil.files import write_atomically, write_json
+from tfcil.params import TaskSettings
 from tfcil.stages.layout import START, Layout
 
 
 def recipes(layout: Layout, params) -> None:
     """Writes recipes/: one file per task."""
     with write_atomically(layout.recipe(START).parent) as folder:
-        for key, task in params.tasks.items():
-            section = params.base if task.recipe == "base" else params.increment
-            method = None if task.after == START else params.method.model_dump()
-            write_json(
-                folder / f"{key}.json",
-                {
-                    "seed": params.seed,
-                    "strategy": params.strategy,
-                    "recipe": section.model_dump(),
-                    "method": method,
-                },
-            )
+        for key in params.tasks:
+            write_json(folder / f"{key}.json", _settings(params, key).model_dump())
+
+
+def _settings(params, key) -> TaskSettings:
+    task, method = params.tasks[key], params.method
+    first = task.after == START
+    needs_second = not first and method.trains_second_stage
+    return TaskSettings(
+        seed=params.seed,
+        strategy=params.strategy,
+        recipe=params.base if task.recipe == "base" else params.increment,
+        first_task=method.first_task() if first else None,
+        method=None if first else method,
+        second_stage=params.second_stage if needs_second else None,
+        earlier=None if first else _earlier(params, key),
+    )
+
+
+def _earlier(params, key) -> list[int]:
+    """The number of classes of each task before, the first one first."""
+    sizes, after = [], params.tasks[key].after
+    while after != START:
+        classes = params.tasks[after].classes
+        sizes.insert(0, classes if isinstance(classes, int) else len(classes))
+        after = params.tasks[after].after
+    return sizes

@@ -21,6 +21,7 @@ def start(layout: Layout, params) -> None:
         images["std"],
         weights=params.model.weights,
         precision=params.model.precision,
+        last_relu=params.model.last_relu,
         seed=params.seed,
     )
     save_classifier(model, layout.model(START))

@@ -7,11 +7,11 @@ import numpy as np
 
 from tfcil.classifier import FEATURES, expose, open_classifier, save_classifier
 from tfcil.console import training_progress
-from tfcil.data.store import read_facts, read_images
+from tfcil.data.store import Concatenated, read_facts, read_images
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, save_npz, write_atomically, write_json
 from tfcil.inference import forward
-from tfcil.params import Method, Recipe
+from tfcil.params import TaskSettings
 from tfcil.stages.layout import Layout
 from tfcil.training import make_deterministic, train_task
 
@@ -26,8 +26,7 @@ def train(layout: Layout, params, key: str) -> None:
     """
     make_deterministic()
     keras.utils.clear_session()
-    recipe = read_json(layout.recipe(key))
-    settings = Recipe(**recipe["recipe"])
+    settings = TaskSettings.of(read_json(layout.recipe(key)), str(layout.recipe(key)))
     before = params.tasks[key].after
     images, labels = read_images(layout.train_images(key))
     memory = ExemplarMemory.load(layout.memory(before))
@@ -35,12 +34,9 @@ def train(layout: Layout, params, key: str) -> None:
     with training_progress(title, settings.epochs) as on_epoch:
         student, curve = train_task(
             lambda: open_classifier(layout.model(before)),
-            np.concatenate([images, memory.images]),
+            Concatenated(images, memory.images),
             np.concatenate([labels, memory.labels]),
             settings,
-            recipe["method"] and Method(**recipe["method"]),
-            recipe["seed"],
-            recipe["strategy"],
             on_epoch,
         )
     features = forward(expose(student, FEATURES), images)[FEATURES]
@@ -54,6 +50,7 @@ def train(layout: Layout, params, key: str) -> None:
 
 def _write_curve(path, curve) -> None:
     with write_atomically(path) as aside, aside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, curve[0])
+        # The stages of a training have terms of their own.
+        writer = csv.DictWriter(file, {name: None for row in curve for name in row})
         writer.writeheader()
         writer.writerows(curve)

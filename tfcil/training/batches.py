@@ -1,4 +1,4 @@
-"""Which images a step sees: a pure function of (seed, task, step), so a run can go on anywhere."""
+"""Which images a step sees: a pure function of (seed, task, stage, step), so a run can go on."""
 
 import math
 from collections.abc import Iterator
@@ -11,52 +11,84 @@ from tfcil.layers.augmentation import draw
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The batches of one task.
+class Stream:
+    """Images that are seen over and over, in a new order each time.
 
-    The epochs' permutations follow each other in one stream that is cut into full batches: every
+    Args:
+        indices: (n,) of the images.
+        batch_size: how many of them a step takes.
+    """
+
+    indices: np.ndarray
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of one training.
+
+    The epochs' permutations of a stream follow each other and are cut into full batches: every
     image is seen once per epoch, no batch is smaller than the others (batch normalisation and
     compiled steps like that), and nothing random keeps state.
 
     Args:
-        size: number of images.
-        batch_size: images per step.
-        epochs: passes over the images.
-        seed: of everything drawn.
-        task: rank of the task's first class, which tells the tasks of a chain apart.
+        streams: a batch takes its share of each; the first says how long an epoch is.
+        epochs: passes over the first stream.
+        seed: integers that everything drawn depends on.
         crop_padding: see `tfcil.layers.augmentation.draw`.
         flip: likewise.
     """
 
-    size: int
-    batch_size: int
+    streams: tuple[Stream, ...]
     epochs: int
-    seed: int
-    task: int
+    seed: tuple[int, ...]
     crop_padding: int = 0
     flip: bool = False
 
+    @property
+    def batch_size(self) -> int:
+        """Images per step."""
+        return sum(stream.batch_size for stream in self.streams)
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Need not be whole: an epoch may end within a batch."""
+        first = self.streams[0]
+        return len(first.indices) / first.batch_size
+
     def first_step(self, epoch: int) -> int:
         """Returns the number of steps before `epoch`."""
-        return math.ceil(epoch * self.size / self.batch_size)
+        first = self.streams[0]
+        return math.ceil(epoch * len(first.indices) / first.batch_size)
 
     @property
     def steps(self) -> int:
-        """Number of steps of the whole task."""
+        """Number of steps of the whole training."""
         return self.first_step(self.epochs)
 
     def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields the batches of one epoch.
 
         Yields:
-            indices (batch,) into the images, and draws (batch, 3) for `crop_and_flip`.
+            indices (batch,) of the images, and draws (batch, 3) for `crop_and_flip`.
         """
-        order = lru_cache(maxsize=3)(self._order)
+        order = lru_cache(maxsize=4 * len(self.streams))(self._order)
         for step in range(self.first_step(epoch), self.first_step(epoch + 1)):
-            positions = range(step * self.batch_size, (step + 1) * self.batch_size)
-            indices = np.array([order(p // self.size)[p % self.size] for p in positions])
-            generator = np.random.default_rng([self.seed, self.task, 1, step])
-            yield indices, draw(generator, self.batch_size, self.crop_padding, self.flip)
+            indices = np.concatenate(
+                [
+                    stream.indices[self._positions(order, number, stream, step)]
+                    for number, stream in enumerate(self.streams)
+                ]
+            )
+            generator = np.random.default_rng([*self.seed, 1, step])
+            yield indices, draw(generator, len(indices), self.crop_padding, self.flip)
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, self.task, 0, epoch]).permutation(self.size)
+    @staticmethod
+    def _positions(order, number, stream, step):
+        size, first = len(stream.indices), step * stream.batch_size
+        places = range(first, first + stream.batch_size)
+        return [order(number, place // size)[place % size] for place in places]
+
+    def _order(self, number, turn):
+        size = len(self.streams[number].indices)
+        return np.random.default_rng([*self.seed, 0, number, turn]).permutation(size)

@@ -3,6 +3,7 @@
 import jax
 
 from tfcil.layers.augmentation import crop_and_flip
+from tfcil.methods import Batch
 from tfcil.training.objective import objective
 
 
@@ -22,17 +23,20 @@ class JaxEngine:
             )
         )
 
-        def loss_of(trainable, frozen, images, labels):
+        def loss_of(trainable, frozen, images, labels, sizes, alpha):
             outputs, frozen = student.stateless_call(trainable, frozen, images, training=True)
             taught = None if teacher is None else teacher(images, training=False)
-            loss, curve = objective(terms, batch_size, labels, outputs, taught)
+            batch = Batch(labels, outputs, taught, alpha)
+            loss, curve = objective(terms, sizes, batch_size, batch)
             return loss, (curve, frozen)
 
-        def step(state, images, labels, draws):
+        def step(state, images, labels, draws, *constants):
             trainable, frozen, slots = state
             images = crop_and_flip(images, draws, crop_padding)
             gradient_of = jax.value_and_grad(loss_of, has_aux=True)
-            (_, (curve, frozen)), gradients = gradient_of(trainable, frozen, images, labels)
+            (_, (curve, frozen)), gradients = gradient_of(
+                trainable, frozen, images, labels, *constants
+            )
             for transform in transforms:
                 gradients = transform(gradients, trainable)
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
@@ -40,14 +44,14 @@ class JaxEngine:
 
         self._run = jax.jit(step, donate_argnums=0)
 
-    def step(self, images, labels, draws):
+    def step(self, images, labels, draws, sizes, alpha=1.0):
         """Takes one step; see `TensorFlowEngine.step`."""
-        self._state, curve = self._run(self._state, images, labels, draws)
+        self._state, curve = self._run(self._state, images, labels, draws, sizes, alpha)
         # JAX sorts the keys of what a compiled function returns.
         return {name: curve[name] for name in self._names}
 
-    def finish(self):
-        """Writes the trained values into the student's and the optimizer's variables."""
+    def write_back(self):
+        """Writes the values into the student's and the optimizer's variables."""
         models = (
             self._student.trainable_variables,
             self._student.non_trainable_variables,

@@ -3,7 +3,7 @@
 from keras import ops
 
 
-def objective(terms, batch_size, labels, student, teacher):
+def objective(terms, sizes, batch_size, batch):
     """Computes the loss of a batch, or of one device's share of it.
 
     Every mean runs over the whole batch, so the shares of several devices add up to the batch's
@@ -11,19 +11,18 @@ def objective(terms, batch_size, labels, student, teacher):
 
     Args:
         terms: list of `tfcil.methods.Term`.
+        sizes: (terms,) what the sum of each term's values is divided by.
         batch_size: images of the whole batch, over all devices.
-        labels: (share,) integer ranks of the classes.
-        student: dictionary of the student's outputs.
-        teacher: dictionary of the teacher's outputs, or `None`.
+        batch: the `tfcil.methods.Batch`.
 
     Returns:
         The scalar loss, and a dictionary of scalars for the curve: `loss`, `accuracy` of the raw
         logits on the batch, and each term before its weight.
     """
     curve = {
-        term.name: ops.sum(term.values(labels, student, teacher)) / batch_size for term in terms
+        term.name: ops.sum(term.values(batch)) / sizes[number] for number, term in enumerate(terms)
     }
     loss = sum(term.weight * curve[term.name] for term in terms)
-    hits = ops.equal(ops.cast(ops.argmax(student["logits"], axis=-1), "int32"), labels)
-    accuracy = ops.sum(ops.cast(hits, "float32")) / batch_size
-    return loss, {"loss": loss, "accuracy": accuracy, **curve}
+    predicted = ops.cast(ops.argmax(batch.student["logits"], axis=-1), "int32")
+    hits = ops.cast(ops.equal(predicted, batch.labels), "float32")
+    return loss, {"loss": loss, "accuracy": ops.sum(hits) / batch_size, **curve}

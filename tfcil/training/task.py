@@ -3,20 +3,24 @@
 import keras
 import numpy as np
 
-from tfcil.classifier import expose, grow, num_classes
+from tfcil.classifier import LOGITS, Head, expose, num_classes, plain
 from tfcil.errors import UserError
-from tfcil.methods import METHODS, Increment, cross_entropy_term
-from tfcil.training.batches import Plan
-from tfcil.training.schedules import TabulatedRates, learning_rates
+from tfcil.exemplars import herding
+from tfcil.inference import forward
+from tfcil.methods import Increment, Method, Task, method_named
+from tfcil.methods.classification import first_task_term, prior_shift
+from tfcil.training.batches import Plan, Stream
+from tfcil.training.fit import Fit, fit
+from tfcil.training.meta import MetaCoefficient
 from tfcil.training.strategy import devices, synchronize_batch_norm
-from tfcil.training.transforms import weight_decay
+from tfcil.training.transforms import clipped, frozen_columns, weight_decay
 
 
-def train_task(open_teacher, images, labels, recipe, method, seed, strategy="none", on_epoch=None):
+def train_task(open_teacher, images, labels, settings, on_epoch=None):
     """Teaches a model the classes it has no logits for yet.
 
-    The first task is learned with plain cross-entropy: there is nothing to forget, and its classes
-    are taken as they come. Later ones are learned by the method, with the teacher frozen in
+    The first task is learned with a plain classification loss: there is nothing to forget, and its
+    classes are taken as they come. Later ones are learned by the method, with the teacher frozen in
     inference mode.
 
     Args:
@@ -24,38 +28,176 @@ def train_task(open_teacher, images, labels, recipe, method, seed, strategy="non
             untrained one); it is called where the models must be made.
         images: (n, height, width, channels) uint8: the new images and the exemplars.
         labels: (n,) ranks of their classes; the new ones follow those the teacher knows.
-        recipe: section `base` or `increment` of params.yaml.
-        method: section `method` of params.yaml, or `None` for plain cross-entropy.
-        seed: of everything drawn.
-        strategy: `"none"` or `"mirrored"`.
+        settings: the `TaskSettings`.
         on_epoch: called after each epoch with its row of the curve.
 
     Returns:
-        The fitted student, and its curve: a list with a dictionary per epoch.
+        The fitted student, of Keras's own layers only, and its curve: a list with a dictionary per
+        epoch.
 
     Raises:
         UserError: where the labels don't fit the teacher, or the loss stops being finite.
     """
-    with devices(strategy) as num_devices:
+    with devices(settings.strategy) as num_devices:
         teacher = open_teacher()
-        increment = _increment(teacher, labels)
-        plan = Plan(
-            size=len(labels),
-            batch_size=_batch_size(recipe.batch_size, len(labels), num_devices),
+        trainer = _Trainer(teacher, images, np.asarray(labels), settings, num_devices, on_epoch)
+        student = trainer.first_task() if num_classes(teacher) == 0 else trainer.later_task()
+        return student, trainer.curve
+
+
+class _Trainer:
+    """The stages of one task's training, and what they have in common."""
+
+    def __init__(self, teacher, images, labels, settings, num_devices, on_epoch):
+        self.settings, self.num_devices, self.on_epoch = settings, num_devices, on_epoch
+        self.options = settings.method
+        self.curve = []
+        increment = _increment(num_classes(teacher), labels, settings.earlier)
+        if increment.num_old and self.options is None:
+            raise UserError("Expected a method for a task after the first. Received: method=None")
+        first = settings.first_task if self.options is None else self.options.first_task()
+        self.first = first
+        generator = np.random.default_rng([settings.seed, increment.num_old, 2])
+        head = Head(first.head, first.proxies)
+        self.task = Task(teacher, increment, self.options, head, images, labels, generator)
+
+    def first_task(self):
+        """Trains the first task."""
+        outputs = ("logits", "scale") if self.first.loss == "nca" else ("logits",)
+        method = Method(lambda options, increment: [first_task_term(self.first)], outputs=outputs)
+        return _finished(self._train(method, None, self._everything()))
+
+    def later_task(self):
+        """Trains a later task by the method."""
+        task, options = self.task, self.options
+        method = method_named(options.name)
+        held_out = method.held_out(task)
+        kept = np.setdiff1d(self._everything(), held_out)
+        # What is held out does not count: counts describe what is trained on.
+        task.increment = _increment(
+            task.increment.num_old, task.labels[kept], self.settings.earlier
+        )
+        student = self._train(method, None, kept)
+        if options.trains_second_stage:
+            student = self._train(method.second_stage, student, kept)
+        method.after_training(student, task, held_out)
+        return _finished(student, prior_shift(options, task.increment))
+
+    def _train(self, stage, trained, indices):
+        """Trains one stage; returns the classifier."""
+        task, recipe = self.task, self._recipe(stage)
+        teacher, student = stage.teacher(task, trained), stage.student(task, trained)
+        classifier = _classifier_of(student)
+        if stage.head_only:
+            for layer in classifier.layers:
+                layer.trainable = layer.name == LOGITS
+        if stage.balanced:
+            indices = self._balanced(classifier, indices)
+        synchronize_batch_norm(classifier, self.settings.strategy == "mirrored")
+        student = expose(student, *stage.outputs) if student is classifier else student
+        plan = self._plan(stage, recipe, indices)
+        training = Fit(
+            stage.name,
+            student,
+            _frozen(teacher, stage),
+            stage.terms(self.options, task.increment),
+            self._transforms(stage, recipe, student, classifier),
+            recipe,
+            plan,
+            self._meta(stage, classifier, plan),
+        )
+        self.curve += fit(training, task.images, task.labels, self.on_epoch, len(self.curve))
+        synchronize_batch_norm(classifier, False)
+        return classifier
+
+    def _recipe(self, stage):
+        if isinstance(stage, Method):
+            return self.settings.recipe
+        if self.settings.second_stage is None:
+            raise UserError(
+                f"Expected a recipe for the second stage of {self.options.name}. "
+                "Received: second_stage=None"
+            )
+        return self.settings.second_stage
+
+    def _plan(self, stage, recipe, indices):
+        size = _batch_size(recipe.batch_size, len(indices), self.num_devices)
+        streams = (Stream(indices, size),)
+        is_old = self.task.labels[indices] < self.task.increment.num_old
+        if stage.replays and is_old.any():
+            new, old = indices[~is_old], indices[is_old]
+            streams = (
+                Stream(new, _batch_size(recipe.batch_size, len(new), self.num_devices)),
+                Stream(old, self.options.replay_batch_size),
+            )
+        number = 0 if isinstance(stage, Method) else 1
+        return Plan(
+            streams=streams,
             epochs=recipe.epochs,
-            seed=seed,
-            task=increment.num_old,
+            seed=(self.settings.seed, self.task.increment.num_old, number),
             crop_padding=recipe.crop_padding,
             flip=recipe.flip,
         )
-        student = grow(teacher, increment.num_new, np.random.default_rng([seed, plan.task, 2]))
-        synchronize_batch_norm(student, strategy == "mirrored")
-        engine = _engine(student, teacher, increment, plan, recipe, method)
-        curve = _fit(engine, images, labels, plan, on_epoch)
-        synchronize_batch_norm(student, False)
-    if method and increment.num_old:
-        METHODS[method.name].after_training(student, method, increment)
-    return student, curve
+
+    def _meta(self, stage, classifier, plan):
+        learned = isinstance(stage, Method) and self.options and self.options.loss == "meta-bsce"
+        if not (learned and self.task.increment.num_old):
+            return None
+        task = self.task
+        return MetaCoefficient(
+            *(classifier, task.increment, self.options, task.images, task.labels),
+            *(plan.seed, plan.crop_padding),
+        )
+
+    def _transforms(self, stage, recipe, student, classifier):
+        transforms = [weight_decay(recipe.weight_decay)] if recipe.weight_decay else []
+        if stage.largest_gradient:
+            transforms.append(clipped(stage.largest_gradient))
+        if stage.freezes_old_columns:
+            kernel = classifier.get_layer(LOGITS).kernel
+            position = [one is kernel for one in student.trainable_variables].index(True)
+            count = self.task.increment.num_old * self.task.head.proxies
+            transforms.append(frozen_columns(position, count))
+        return transforms
+
+    def _everything(self):
+        return np.arange(len(self.task.labels))
+
+    def _balanced(self, classifier, kept):
+        """As many images of each class as an old class has, the new ones chosen by herding."""
+        labels, num_old = self.task.labels[kept], self.task.increment.num_old
+        counts = np.bincount(labels)
+        size = counts[:num_old].max()
+        if size == 0:
+            raise UserError(
+                f"The second stage of {self.options.name} balances new classes against exemplars: "
+                "expected memory of 1 or more. Received: no exemplar"
+            )
+        chosen = [kept[labels < num_old]]
+        for label in range(num_old, len(counts)):
+            own = kept[labels == label]
+            features = forward(expose(classifier, "features"), self.task.images[own])["features"]
+            chosen.append(own[herding(features, size)])
+        return np.concatenate(chosen)
+
+
+def _classifier_of(student):
+    """The classifier in a model with a dictionary of outputs, or the model itself."""
+    if not isinstance(student.output, dict):
+        return student
+    return keras.Model(student.input, student.output["logits"], name=student.name)
+
+
+def _finished(student, shift=None):
+    model = plain(student, shift)
+    for layer in model.layers:
+        layer.trainable = True
+    return model
+
+
+def _frozen(teacher, stage):
+    names = stage.outputs if stage.teacher_outputs is None else stage.teacher_outputs
+    return expose(teacher, *names) if names and num_classes(teacher) else None
 
 
 def _batch_size(wanted, size, num_devices) -> int:
@@ -68,8 +210,7 @@ def _batch_size(wanted, size, num_devices) -> int:
     return min(wanted, max(size // num_devices, 1) * num_devices)
 
 
-def _increment(teacher, labels) -> Increment:
-    num_old = num_classes(teacher)
+def _increment(num_old, labels, earlier) -> Increment:
     counts = np.bincount(labels)
     if len(counts) <= num_old:
         raise UserError(
@@ -79,65 +220,10 @@ def _increment(teacher, labels) -> Increment:
     empty = np.flatnonzero(counts[num_old:] == 0) + num_old
     if len(empty):
         raise UserError(f"Expected images of every new class. Received: none of class {empty[0]}")
-    return Increment(num_old, len(counts) - num_old, tuple(counts.tolist()))
-
-
-def _engine(student, teacher, increment, plan, recipe, method):
-    if method and increment.num_old:
-        spec = METHODS[method.name]
-        terms, outputs = spec.terms(method, increment), spec.outputs
-        teacher = expose(teacher, *outputs)
-    else:
-        terms, outputs, teacher = [cross_entropy_term()], ("logits",), None
-    rates = learning_rates(
-        plan.steps,
-        plan.size / plan.batch_size,
-        recipe.learning_rate,
-        recipe.schedule,
-        recipe.warmup,
-        recipe.milestones,
-        recipe.decay,
-    )
-    optimizer = keras.optimizers.SGD(TabulatedRates(rates), momentum=recipe.momentum)
-    transforms = [weight_decay(recipe.weight_decay)] if recipe.weight_decay else []
-    return _engine_class()(
-        expose(student, *outputs),
-        teacher,
-        terms,
-        transforms,
-        optimizer,
-        plan.batch_size,
-        recipe.crop_padding,
-    )
-
-
-def _engine_class():
-    if keras.backend.backend() == "jax":
-        from tfcil.training.jax_engine import JaxEngine
-
-        return JaxEngine
-    from tfcil.training.tensorflow_engine import TensorFlowEngine
-
-    return TensorFlowEngine
-
-
-def _fit(engine, images, labels, plan, on_epoch):
-    labels = np.asarray(labels, "int32")
-    curve = []
-    for epoch in range(plan.epochs):
-        steps = [
-            engine.step(images[indices], labels[indices], draws)
-            for indices, draws in plan.epoch(epoch)
-        ]
-        # Read once per epoch: reading a value waits for the step that makes it.
-        means = {name: float(np.mean([float(step[name]) for step in steps])) for name in steps[0]}
-        if not np.isfinite(means["loss"]):
-            raise UserError(
-                f"The loss stopped being finite in epoch {epoch + 1} of {plan.epochs}: expected a "
-                f"learning rate that this network bears. Received: loss={means['loss']}"
-            )
-        curve.append({"epoch": epoch + 1, **means})
-        if on_epoch:
-            on_epoch(curve[-1])
-    engine.finish()
-    return curve
+    earlier = tuple(earlier or ((num_old,) if num_old else ()))
+    if sum(earlier) != num_old:
+        raise UserError(
+            f"Expected the sizes of the tasks before to add up to the {num_old} classes that the "
+            f"model knows. Received: earlier={earlier}"
+        )
+    return Increment(num_old, len(counts) - num_old, tuple(counts.tolist()), earlier)

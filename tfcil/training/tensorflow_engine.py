@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfcil.batch_norm import fuse_batch_norm
 from tfcil.layers.augmentation import crop_and_flip
+from tfcil.methods import Batch
 from tfcil.training.objective import objective
 
 
@@ -32,13 +33,15 @@ class TensorFlowEngine:
         # XLA is slower on a CPU and fails under MirroredStrategy.
         self._run = tf.function(self._run_on_all, jit_compile=False)
 
-    def step(self, images, labels, draws):
+    def step(self, images, labels, draws, sizes, alpha=1.0):
         """Takes one step.
 
         Args:
             images: (batch, height, width, channels) uint8.
             labels: (batch,) int32.
             draws: (batch, 3) int32, see `tfcil.layers.augmentation.draw`.
+            sizes: (terms,) what the sum of each term's values is divided by.
+            alpha: see `tfcil.methods.Batch`.
 
         Returns:
             Dictionary of scalar tensors for the curve.
@@ -52,25 +55,27 @@ class TensorFlowEngine:
                 )
             )
 
-        return self._run(split(images), split(labels), split(draws))
+        constants = [tf.constant(one, tf.float32) for one in (sizes, alpha)]
+        return self._run(split(images), split(labels), split(draws), *constants)
 
-    def finish(self):
-        """Leaves the trained values in the student's variables, where they already are."""
+    def write_back(self):
+        """Leaves the values in the student's variables, where they already are."""
 
-    def _run_on_all(self, images, labels, draws):
-        curve = self._strategy.run(self._run_on_one, args=(images, labels, draws))
+    def _run_on_all(self, *arguments):
+        curve = self._strategy.run(self._run_on_one, args=arguments)
         return {
             name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
             for name, value in curve.items()
         }
 
-    def _run_on_one(self, images, labels, draws):
+    def _run_on_one(self, images, labels, draws, sizes, alpha):
         images = crop_and_flip(images, draws, self._crop_padding)
         teacher = None if self._teacher is None else self._teacher(images, training=False)
         variables = self._student.trainable_variables
         with tf.GradientTape() as tape:
             student = self._student(images, training=True)
-            loss, curve = objective(self._terms, self._batch_size, labels, student, teacher)
+            batch = Batch(labels, student, teacher, alpha)
+            loss, curve = objective(self._terms, sizes, self._batch_size, batch)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._update(gradients, variables)
         return curve

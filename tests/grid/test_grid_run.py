@@ -1,0 +1,136 @@
+"""A tiny grid as a person runs it: stopped, started again, with variants that can't be run."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_grid import write_grid
+
+from tfcil.cli import main
+from tfcil.files import read_json, write_json
+from tfcil.grid.pool import ENVIRONMENT
+
+ROOT = Path(__file__).parents[2]
+RUNS = {
+    "baseline CE": {"method.loss": "ce"},
+    "baseline BSCE": {"method.loss": "bsce"},
+    "refused": {"method.loss": "focal"},
+    "broken": {"tasks.01.classes": ["panda"]},
+}
+
+
+def contents(folder):
+    files = (file for file in folder.rglob("*") if file.is_file() and file.name != "record.json")
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """The folder, and a record after each of two calls: of one variant, and of the whole grid."""
+    folder = tmp_path_factory.mktemp("grid")
+    file = write_grid(folder, RUNS, seeds=[3])
+    half_done = folder / "runs" / "tiny" / "baseline-ce" / ".seed3.partial"
+    (half_done / "models").mkdir(parents=True)
+    (half_done / "models" / "00.keras").write_text("half a model")
+    record = folder / "runs" / "tiny" / "baseline-ce" / "seed3" / "record.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        main(["grid", file.name, "--only", "baseline CE"])
+        first = read_json(record), (folder / "results" / "tiny.md").read_text()
+        with pytest.raises(SystemExit) as ended:
+            main(["grid", file.name, "--workers", "1"])
+    assert ended.value.code == 1
+    return folder, first, read_json(record)
+
+
+def test_a_run_has_the_bytes_of_the_same_experiment_alone(grid, tmp_path):
+    """That of the variant which took over the first task that another had trained."""
+    run = grid[0] / "runs" / "tiny" / "baseline-bsce" / "seed3"
+    (tmp_path / "params.yaml").write_bytes((run / "params.yaml").read_bytes())
+    environment = os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tfcil", "run"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    expected, received = contents(tmp_path), contents(run)
+    assert {"models/01.keras", "memory/01.npz", "metrics.json"} <= set(expected)
+    assert sorted(received) == sorted(expected)
+    assert [name for name in expected if received[name] != expected[name]] == []
+
+
+def test_half_a_run_is_done_again_and_a_finished_one_is_not(grid):
+    folder, (first, _), second = grid
+    assert first == second
+    assert sorted(os.listdir(folder / "runs" / "tiny" / "baseline-ce")) == ["seed3"]
+
+
+def test_a_finished_grid_only_writes_its_page_again(grid, tmp_path, monkeypatch, capsys):
+    """Also when its first tasks are gone, or would be called otherwise by now."""
+    again = tmp_path / "again"
+    shutil.copytree(grid[0], again)
+    shutil.rmtree(again / "runs" / "tiny" / ".bases")
+    shutil.rmtree(again / "results")
+    monkeypatch.chdir(again)
+    main(["grid", "tiny.yaml", "--only", "baseline CE", "--only", "baseline BSCE"])
+    assert "2 runs, 2 of them finished" in capsys.readouterr().out
+    page, before = (one / "results" / "tiny.md" for one in (again, grid[0]))
+    rows = [line for line in before.read_text().splitlines() if line.startswith("| baseline")]
+    assert len(rows) == 3
+    assert set(rows) <= set(page.read_text().splitlines())
+
+
+def test_figures_of_other_code_are_told(grid, tmp_path, monkeypatch, capsys):
+    again = tmp_path / "again"
+    shutil.copytree(grid[0], again)
+    record = again / "runs" / "tiny" / "baseline-ce" / "seed3" / "record.json"
+    write_json(record, read_json(record) | {"code": "another"})
+    monkeypatch.chdir(again)
+    main(["grid", "tiny.yaml", "--only", "baseline CE"])
+    assert "another version of the code" in capsys.readouterr().out
+
+
+def test_first_task_is_trained_once_for_both_variants(grid):
+    folder, (first, _), _ = grid
+    other = read_json(folder / "runs" / "tiny" / "baseline-bsce" / "seed3" / "record.json")
+    assert os.listdir(folder / "runs" / "tiny" / ".bases") == [first["base"]]
+    assert other["base"] == first["base"]
+
+
+def test_record_counts_the_increments_alone(grid):
+    folder, _, record = grid
+    curve = folder / "runs" / "tiny" / "baseline-ce" / "seed3" / "curves" / "01.csv"
+    with curve.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert record["sample_passes"] == int(row["images"]) > 0
+    assert 0 < record["train_seconds"]["cpu"] < record["seconds"]
+    assert record["metrics"]["nme"]["last_accuracy"] > 0
+
+
+def test_variants_that_can_not_be_run_stop_no_other_and_are_told(grid):
+    folder, (_, page_of_first), _ = grid
+    page = (folder / "results" / "tiny.md").read_text()
+    finished, _, failed = page.partition("## Failed runs")
+    assert "| baseline CE |" in finished
+    assert "| baseline BSCE |" in finished
+    assert "seed 3, refused: `params.yaml: method.loss:" in failed
+    assert "seed 3, broken: `" in failed
+    assert "panda" in failed
+    assert "* seed 3, baseline BSCE" in page_of_first.partition("## Not run yet")[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--only", "baseline C"], "(did you mean baseline CE?). Received: only=baseline C"),
+        (["--workers", "0"], "Received: workers=0"),
+    ],
+)
+def test_wrong_option_is_told_in_one_line(tmp_path, monkeypatch, capsys, options, told):
+    monkeypatch.chdir(tmp_path)
+    write_grid(tmp_path, RUNS)
+    with pytest.raises(SystemExit):
+        main(["grid", "tiny.yaml", *options])
+    assert capsys.readouterr().err.strip().endswith(told)
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,181 @@
+"""The page of a grid, by records made by hand."""
+
+import copy
+
+import pytest
+import yaml
+from tiny_grid import PARAMS
+
+from tfcil.files import write_json
+from tfcil.grid.page import write_page
+from tfcil.grid.plan import Grid, Run, record_of
+from tfcil.grid.worker import images_seen
+from tfcil.params import Params
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Makes a run with the record that a worker would have left."""
+
+    def make(variant, seed, changes=None, record=None, refused=""):
+        values = copy.deepcopy(PARAMS) | {"seed": seed}
+        values["method"] |= changes or {}
+        params = None if refused else Params.of(values, source="test")
+        folder = tmp_path / "runs" / variant / str(seed)
+        run = Run(variant, seed, folder, yaml.safe_dump(values), params, refused)
+        if record:
+            folder.mkdir(parents=True)
+            (folder / "params.yaml").write_text(run.text)
+            write_json(record_of(folder), record)
+        return run
+
+    return make
+
+
+def record(aia, last, seconds=10.0, passes=1000, nme=None, **others):
+    metrics = {
+        "average_incremental_accuracy": aia,
+        "last_accuracy": last,
+        "forgetting": 0.125,
+        "old_accuracy": 0.25,
+        "new_accuracy": 1.0,
+    }
+    if nme is not None:
+        metrics["nme"] = {"average_incremental_accuracy": nme, "last_accuracy": nme}
+    return {
+        "metrics": metrics,
+        "sample_passes": passes,
+        "train_seconds": {"wall": 99.0, "cpu": seconds},
+        "seconds": 60.0,
+        "workers": 2,
+        "machine": "A Processor, 2 cores",
+        "code": "one",
+    } | others
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Writes the page of some runs and returns its text."""
+
+    def write(runs, bases=(), **changes):
+        values = {
+            "params": "params.yaml",
+            "title": "A title",
+            "seeds": sorted({run.seed for run in runs}),
+            "output": str(tmp_path / "results" / "page"),
+            "runs": {run.variant: {} for run in runs},
+        }
+        grid = Grid.of(values | changes, source="test")
+        write_page(grid, runs, "tfcil grid FILE", list(bases))
+        return (tmp_path / "results" / "page.md").read_text()
+
+    return write
+
+
+def cells(text, name):
+    """The row of a table that begins with a name."""
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_mean_and_sample_deviation_over_the_seeds(page, make_run, tmp_path):
+    """By hand: AIA 50, 60, 70 have mean 60 and deviation 10; seconds 10, 20, 30 likewise."""
+    accuracies = zip((0.5, 0.6, 0.7), (0.4, 0.4, 0.4), (10, 20, 30), strict=True)
+    records = [record(aia, last, seconds, 12345, nme=0.3) for aia, last, seconds in accuracies]
+    text = page([make_run("ours", seed, record=one) for seed, one in enumerate(records)])
+    header, row = cells(text, "variant"), cells(text, "ours")
+    assert dict(zip(header, row, strict=True)) == {
+        "variant": "ours",
+        "AIA": "60.0 ± 10.0",
+        "last": "40.0 ± 0.0",
+        "forgetting": "12.5 ± 0.0",
+        "old": "25.0 ± 0.0",
+        "new": "100.0 ± 0.0",
+        "NME AIA": "30.0 ± 0.0",
+        "NME last": "30.0 ± 0.0",
+        "CPU seconds": "20.0 ± 10.0",
+        "sample passes": "12,345",
+    }
+    assert (tmp_path / "results" / "page.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_seed_has_no_deviation_and_no_exemplars_no_nearest_mean(page, make_run):
+    with_memory = make_run("with", 0, record=record(0.5, 0.5, nme=0.5))
+    text = page([with_memory, make_run("without", 0, record=record(0.25, 0.5))])
+    row = dict(zip(cells(text, "variant"), cells(text, "without"), strict=True))
+    assert (row["AIA"], row["NME AIA"], row["NME last"]) == ("25.0", "-", "-")
+
+
+def test_rows_stand_by_method_in_the_order_of_the_file(page, make_run):
+    names = {"z": "replay", "b": "baseline", "y": "replay", "a": "baseline"}
+    runs = [make_run(name, 0, {"name": of}, record(0.5, 0.5)) for name, of in names.items()]
+    lines = [line.split("|")[1].strip() for line in page(runs).splitlines() if line[:1] == "|"]
+    assert [line for line in lines if line in names] == ["z", "y", "b", "a"]
+
+
+def test_what_bsce_saves_is_told_where_nothing_else_differs(page, make_run):
+    """By hand: 800 of 1000 passes, 9 of 12 seconds, 62.5 - 50 points."""
+    runs = [
+        make_run("ours ce", 0, {"loss": "ce"}, record(0.5, 0.5, 12.0, 1000)),
+        make_run("ours bsce", 0, {"loss": "bsce"}, record(0.625, 0.5, 9.0, 800)),
+        make_run("mild bsce", 0, {"loss": "bsce", "tau": 0.5}, record(0.9, 0.5)),
+        make_run("other ce", 0, {"loss": "ce", "name": "replay"}, record(0.9, 0.5)),
+    ]
+    text = page(runs).partition("## Second stage dropped")[2]
+    rows = [line for line in text.splitlines() if line.startswith("|")][2:]
+    assert rows == ["| ours ce | ours bsce | 0.80 | 0.75 | +12.5 |"]
+
+
+def test_failed_and_missing_runs_are_told_apart_from_the_finished(page, make_run):
+    runs = [
+        make_run("partly", 0, record=record(0.5, 0.5)),
+        make_run("partly", 1, record={"failed": "the loss `exploded`"}),
+        make_run("refused", 0, refused="no such loss"),
+        make_run("refused", 1, refused="no such loss"),
+        make_run("missing", 0),
+    ]
+    text = page(runs)
+    assert cells(text, "partly (1 of 2 seeds)")[1] == "50.0"
+    finished, _, rest = text.partition("## Failed runs")
+    failed, _, missing = rest.partition("## Not run yet")
+    assert "* seed 1, partly: `the loss 'exploded'`" in failed
+    assert "* seed 0 and 1, refused: `no such loss`" in failed
+    assert missing.split() == ["*", "seed", "0,", "missing"]
+    assert "refused" not in finished
+    assert "missing" not in finished
+
+
+def test_page_without_a_finished_run_tells_why(page, make_run):
+    text = page([make_run("a", 0, refused="no such loss")])
+    assert "no such loss" in text
+    assert "| variant" not in text
+
+
+def test_time_counts_runs_and_shared_tasks_once_over_the_workers(page, make_run):
+    """By hand: 2 runs of 60 s and a first task of 24 s, on 2 workers: 72 s."""
+    runs = [make_run(name, 0, record=record(0.5, 0.5)) for name in "ab"]
+    text = page(runs, bases=[{"seconds": 24.0, "code": "one"}])
+    assert "2 runs and 1 shared first tasks took 1.2 minutes with 2 workers" in text
+    assert "A Processor, 2 cores." in text
+    assert "different versions" not in text
+
+
+def test_figures_of_different_code_are_not_passed_off_as_of_one_piece(page, make_run):
+    records = [record(0.5, 0.5), record(0.5, 0.5, code="another")]
+    runs = [make_run(name, 0, record=one) for name, one in zip("ab", records, strict=True)]
+    assert "different versions of the code" in page(runs)
+
+
+def test_notes_and_published_figures_have_their_own_sections(page, make_run):
+    run = make_run("a", 0, record=record(0.5, 0.5))
+    text = page([run], notes="A note.", published="| theirs | 12.3 |")
+    assert text.startswith("# A title\n\n```sh\ntfcil grid FILE\n```\n")
+    own, _, others = text.partition("## Published figures")
+    assert "theirs" not in own
+    assert others.index("| theirs | 12.3 |") < others.index("## Notes\n\nA note.")
+
+
+def test_images_seen_are_those_of_all_epochs_and_phases(tmp_path):
+    curve = tmp_path / "01.csv"
+    curve.write_text("epoch,phase,images,loss\n1,main,96,2.0\n2,main,96,1.5\n1,balancing,40,1\n")
+    assert images_seen(curve) == 232

@@ -1,0 +1,141 @@
+"""What a grid file asks for, what its variants share, and which runs are finished."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_grid import PARAMS, write_grid
+
+from tfcil.errors import UserError
+from tfcil.files import write_json
+from tfcil.grid.plan import SECTIONS_OF_BASE, base_of, load_grid, plan_runs, record_of
+from tfcil.params import Params
+
+ROOT = Path(__file__).parents[2]
+RUNS = {"replay CE, tau 0.5": {"method.loss": "ce", "memory": 6}, "as it is": {}}
+
+
+def plan(folder, runs, **changes):
+    file = write_grid(folder, runs, **changes)
+    return plan_runs(load_grid(file), file, folder / "runs")
+
+
+def varied(changes):
+    values = copy.deepcopy(PARAMS)
+    for path, value in changes.items():
+        *sections, key = path.split(".")
+        section = values
+        for one in sections:
+            section = section.setdefault(one, {})
+        section[key] = value
+    return Params.of(values, source="test")
+
+
+def test_each_variant_runs_with_each_seed_in_a_folder_of_its_own(tmp_path):
+    """All variants with the first seed come first, so that a stopped grid can be compared."""
+    runs = plan(tmp_path, RUNS)
+    assert [(run.variant, run.seed) for run in runs] == [
+        ("replay CE, tau 0.5", 1),
+        ("as it is", 1),
+        ("replay CE, tau 0.5", 0),
+        ("as it is", 0),
+    ]
+    assert runs[0].folder == tmp_path / "runs" / "replay-ce-tau-0-5" / "seed1"
+    assert len({run.folder for run in runs}) == 4
+
+
+def test_params_of_a_run_are_the_whole_file_with_its_changes_and_nothing_else(tmp_path):
+    changed, same, *_ = plan(tmp_path, RUNS | {"new section": {"scenario.order": 7}})
+    expected = copy.deepcopy(PARAMS) | {"seed": 1}
+    assert yaml.safe_load(same.text) == expected
+    expected["method"]["loss"], expected["memory"] = "ce", 6
+    assert yaml.safe_load(changed.text) == expected
+    assert (changed.params.memory, changed.params.method.loss) == (6, "ce")
+
+
+def test_section_that_params_leave_out_can_be_varied(tmp_path):
+    (run,) = plan(tmp_path, {"order": {"scenario.order": 7}}, seeds=[0])
+    assert run.params.scenario.order == 7
+
+
+def test_variant_that_is_not_allowed_is_refused_in_one_line_and_the_others_are_not(tmp_path):
+    bad, good = plan(tmp_path, {"bad": {"method.los": "ce"}, "good": {}}, seeds=[0])
+    assert "method.los: no such key (did you mean loss?)" in bad.refused
+    assert bad.record() == {"failed": bad.refused}
+    assert not bad.finished
+    assert good.params is not None
+    assert good.refused == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sedes": [1]}, "sedes: no such key (did you mean seeds?)"),
+        ({"seeds": [1, 1]}, "Received: seeds=[1, 1]"),
+        ({"seeds": []}, "Received: seeds=[]"),
+        ({"runs": {"a b": {}, "A-b": {}}}, "Received: 'a b' and 'A-b'"),
+        ({"runs": {"a": {"seed": 3}}}, "Received: a.seed"),
+        ({"params": "nowhere.yaml"}, "nowhere.yaml"),
+    ],
+)
+def test_grid_that_is_wrong_is_told_in_one_line(tmp_path, changes, told):
+    with pytest.raises(UserError) as error:
+        plan(tmp_path, **{"runs": RUNS, **changes})
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"method.loss": "ce"}, {"method.name": "replay"}, {"increment.epochs": 9}, {"memory": 0}],
+)
+def test_variants_that_train_the_first_task_alike_share_it(changes):
+    assert base_of(varied(changes)) == base_of(varied({}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 6},
+        {"base.epochs": 2},
+        {"scenario.order": 7},
+        {"model.backbone": "resnet20"},
+        {"tasks.01.classes": 4},
+        {"dataset.name": "mnist"},
+    ],
+)
+def test_variants_that_train_the_first_task_otherwise_do_not_share_it(changes):
+    assert base_of(varied(changes)) != base_of(varied({}))
+
+
+def test_settings_that_are_written_out_are_those_that_are_left_out():
+    assert base_of(varied({"model.precision": "float32"})) == base_of(varied({}))
+
+
+def test_all_that_the_shared_stages_read_decides_who_shares_them():
+    """By what the pipeline declares that they read."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    read = {*stages["prepare"]["params"], *stages["start"]["params"]}
+    assert read <= set(SECTIONS_OF_BASE)
+
+
+def test_a_run_is_finished_when_its_record_is_there_and_of_the_same_settings(tmp_path):
+    (run,) = plan(tmp_path, {"a": {}}, seeds=[0])
+    assert run.record() is None
+    run.folder.mkdir(parents=True)
+    (run.folder / "params.yaml").write_text(run.text)
+    assert run.record() is None
+    write_json(record_of(run.folder), {"failed": "out of memory"})
+    assert not run.finished
+    write_json(record_of(run.folder), {"seconds": 1.0})
+    assert run.finished
+    (other,) = plan(tmp_path, {"a": {"memory": 6}}, seeds=[0])
+    assert other.folder == run.folder
+    assert other.record() is None
+
+
+@pytest.mark.parametrize("file", (ROOT / "pipelines" / "grids").glob("*.yaml"), ids=str)
+def test_every_variant_of_our_own_grids_is_allowed(file):
+    runs = plan_runs(load_grid(file), file, "runs")
+    assert {run.variant: run.refused for run in runs if run.refused} == {}

@@ -1,0 +1,103 @@
+"""The heads, in the form that is trained and in the form that is saved.
+
+A linear head is a Keras `Dense` in both. A cosine head is trained as one of our layers, and saved
+as a row of Keras's own that gives the same logits, so that a file opens without tfcil:
+unit features, their products with the weight vectors as they are, divided by their lengths, the
+proxies of a class pooled, times the scale.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfcil.classifier.model import FEATURES, LOGITS, num_classes
+from tfcil.errors import UserError
+from tfcil.layers.heads import CosineDense, LocalSimilarity
+
+PRODUCTS = "products"
+
+
+@dataclass(frozen=True)
+class Head:
+    """What kind of head a method trains.
+
+    Args:
+        kind: `"linear"`, `"cosine"` or `"local_similarity"`.
+        proxies: weight vectors per class, for the last.
+    """
+
+    kind: str = "linear"
+    proxies: int = 1
+
+    def layer(self, units):
+        """Makes the layer that is trained."""
+        options = {"dtype": "float32", "name": LOGITS}
+        if self.kind == "cosine":
+            return CosineDense(units, **options)
+        if self.kind == "local_similarity":
+            return LocalSimilarity(units, self.proxies, **options)
+        return keras.layers.Dense(units, **options)
+
+    def read(self, model):
+        """Reads the weights of a saved classifier's head.
+
+        Returns:
+            The kernel (d, classes * proxies), and the bias (classes,) of a linear head or the scale
+            of another.
+
+        Raises:
+            UserError: where the model's head is of another kind.
+        """
+        names = {layer.name for layer in model.layers}
+        vectors = model.get_layer(PRODUCTS).kernel.shape[-1] if PRODUCTS in names else None
+        expected = None if self.kind == "linear" else self.proxies * num_classes(model)
+        if vectors != expected:
+            found = "a linear head" if vectors is None else "a head of similarities"
+            raise UserError(
+                f"Expected a model with a {self.kind} head ({self.proxies} per class): train the "
+                f"first task with the same method. Received: {found}"
+            )
+        if vectors is None:
+            return model.get_layer(LOGITS).get_weights()
+        return model.get_layer(PRODUCTS).get_weights()[0], np.float32(model.get_layer(LOGITS).scale)
+
+
+def plain(model, shift=None):
+    """Returns the classifier in the form that is saved: with Keras's own layers only.
+
+    Args:
+        model: the classifier in the form that is trained; the two share the backbone.
+        shift: (classes,) what is added to the logits, or `None`.
+    """
+    head = model.get_layer(LOGITS)
+    if isinstance(head, keras.layers.Dense):
+        if shift is not None:
+            kernel, bias = head.get_weights()
+            head.set_weights([kernel, bias + np.asarray(shift, bias.dtype)])
+        return model
+    kernel, scale = head.get_weights()
+    x = model.get_layer(FEATURES).output
+    x = keras.layers.UnitNormalization(dtype="float32", name="unit_features")(x)
+    products = keras.layers.Dense(kernel.shape[1], use_bias=False, dtype="float32", name=PRODUCTS)
+    cosines = keras.layers.EinsumDense(
+        "bc,c->bc", output_shape=[kernel.shape[1]], dtype="float32", name="cosines"
+    )
+    x = cosines(products(x))
+    products.set_weights([kernel])
+    cosines.set_weights([1 / np.linalg.norm(kernel, axis=0)])
+    if isinstance(head, LocalSimilarity):
+        x = _pooled(x, head)
+    offset = 0.0 if shift is None else [float(one) for one in shift]
+    x = keras.layers.Rescaling(float(scale), offset, dtype="float32", name=LOGITS)(x)
+    return keras.Model(model.input, x, name=model.name)
+
+
+def _pooled(cosines, head):
+    """Pools the proxies of each class as `LocalSimilarity` does, in symbolic operations."""
+    x = keras.layers.Reshape((head.units, head.proxies), dtype="float32", name="proxies")(cosines)
+    if head.similarity == "released":
+        x = keras.layers.Rescaling(2.0, -2.0, dtype="float32", name="similarities")(x)
+    weights = ops.exp(ops.log_softmax(head.gamma * x, axis=-1))
+    return ops.sum(weights * x, axis=-1)

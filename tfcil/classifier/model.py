@@ -1,0 +1,88 @@
+"""The classifier before it knows a class, and views of its outputs."""
+
+import keras
+
+from tfcil import backbones
+
+FEATURES = "features"
+LOGITS = "logits"
+MAP = "map"
+
+
+def untrained(
+    backbone, image_shape, mean, std, weights=None, precision="float32", last_relu=None, seed=0
+):
+    """Builds a model that knows no class: raw images in, features out.
+
+    Args:
+        backbone: name of the backbone, as in params.yaml.
+        image_shape: (height, width, channels).
+        mean: per-channel mean of the raw images (0 to 255), ignored by backbones that normalise.
+        std: per-channel standard deviation of the raw images.
+        weights: `None` or `"imagenet"`.
+        precision: name of a Keras dtype policy.
+        last_relu: whether a ReLU ends a backbone of our own; `None`: as published.
+        seed: of the initial weights.
+
+    Returns:
+        A `keras.Model` from (batch, height, width, channels) to (batch, d).
+
+    Raises:
+        UserError: where the backbone is unknown or does not take such images.
+    """
+    keras.utils.set_random_seed(seed)
+    keras.utils.clear_session()
+    inputs = keras.Input(image_shape, name="image")
+    x = inputs
+    if not backbones.normalises_itself(backbone):
+        scale = [1.0 / one for one in std]
+        offset = [-one * factor for one, factor in zip(mean, scale, strict=True)]
+        x = keras.layers.Rescaling(scale, offset, dtype=precision, name="normalisation")(x)
+    outputs = backbones.apply(backbone, x, weights, last_relu, precision)
+    return keras.Model(inputs, outputs[FEATURES], name="classifier")
+
+
+def num_classes(model) -> int:
+    """Counts the classes a model has logits for; 0 for an untrained one."""
+    return model.output.shape[-1] if model.layers[-1].name == LOGITS else 0
+
+
+def expose(model, *names):
+    """Returns a model with the same layers whose outputs are a dictionary.
+
+    Args:
+        model: a classifier.
+        names: of `"logits"`, `"features"`, `"maps"` (the outputs of the layers map1, map2, ...) and
+            `"scores"` (the logits of a cosine head in training, before its scale) and `"scale"`
+            (that scale, (batch, 1)).
+    """
+    return keras.Model(model.input, {name: _output(model, name) for name in names})
+
+
+def _output(model, name):
+    if name == "maps":
+        numbered = (layer for layer in model.layers if layer.name.startswith(MAP))
+        return [one.output for one in numbered if one.name.removeprefix(MAP).isdigit()]
+    if name == "scores":
+        return _Similarities(model.get_layer(LOGITS))(model.get_layer(FEATURES).output)
+    if name == "scale":
+        return _Scale(model.get_layer(LOGITS))(model.get_layer(FEATURES).output)
+    return model.get_layer(name).output
+
+
+class _Similarities(keras.layers.Layer):
+    """Computes the similarities of a cosine head, with its variables."""
+
+    def __init__(self, head):
+        super().__init__(dtype=head.dtype_policy)
+        self.head = head
+
+    def call(self, features):
+        return self.head.similarities(features)
+
+
+class _Scale(_Similarities):
+    """Repeats the scale of a cosine head for each sample."""
+
+    def call(self, features):
+        return self.head.scale * keras.ops.ones_like(features[:, :1])

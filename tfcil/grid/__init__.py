@@ -1,0 +1,1 @@
+"""Many variants of one experiment, each with several seeds, and the page that compares them."""

@@ -1,0 +1,144 @@
+"""The page of a grid: Markdown that says what was run, how, and what came of it."""
+
+import statistics
+from pathlib import Path
+
+from tfcil.files import write_atomically
+from tfcil.grid.figure import draw_variants
+from tfcil.grid.results import collect, second_stage_pairs
+
+PERCENT = {
+    "AIA": "metrics.average_incremental_accuracy",
+    "last": "metrics.last_accuracy",
+    "forgetting": "metrics.forgetting",
+    "old": "metrics.old_accuracy",
+    "new": "metrics.new_accuracy",
+    "NME AIA": "metrics.nme.average_incremental_accuracy",
+    "NME last": "metrics.nme.last_accuracy",
+}
+CPU_SECONDS, PASSES = "train_seconds.cpu", "sample_passes"
+
+LEGEND = """\
+Accuracies in percent, mean ± sample standard deviation over the seeds. AIA: average incremental
+accuracy; last: accuracy after the last task, on all, `old` and `new` classes; NME: nearest mean of
+exemplars. CPU seconds and sample passes (images that went through training) are those of all tasks
+but the first, whose training the variants share. `TF_NUM_INTRAOP_THREADS=1 tfcil run` writes the
+same bytes as a run of the grid; more threads add numbers up in another order."""
+
+SECOND_STAGE = """\
+bsce divided by ce, where nothing else differs: a method with a second, balancing stage drops it
+with bsce. AIA: bsce minus ce, in points."""
+
+
+def write_page(grid, runs, command: str, bases) -> None:
+    """Writes the page of a grid, and its figure beside it.
+
+    Args:
+        grid: the contents of the grid file.
+        runs: list of `tfcil.grid.plan.Run`, finished or not.
+        command: what a person types to get the page.
+        bases: the records of the first tasks that variants share.
+    """
+    variants = collect(runs)
+    page, picture = (Path(f"{grid.output}.{suffix}") for suffix in ("md", "png"))
+    parts = [f"# {grid.title}", f"```sh\n{command}\n```"]
+    if variants:
+        with write_atomically(picture) as aside:
+            draw_variants(aside, variants)
+        parts += [_measured(variants, bases), f"![{grid.title}]({picture.name})"]
+        parts += [_table(variants, len(grid.seeds)), LEGEND]
+        parts += _second_stage_table(variants)
+    parts += _unfinished(runs)
+    if grid.published:
+        parts += ["## Published figures", "Of others, on other data:", grid.published.strip()]
+    if grid.notes:
+        parts += ["## Notes", grid.notes.strip()]
+    with write_atomically(page) as aside:
+        aside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _measured(variants, bases) -> str:
+    """On what and how long, and a warning where the figures are not of one piece."""
+    records = [record for variant in variants for record in variant.records.values()]
+    workers = sorted({record["workers"] for record in records})
+    # Runs of several calls count as if they had all been made in one.
+    minutes = sum(record["seconds"] for record in [*records, *bases]) / max(workers) / 60
+    text = (
+        f"{len(records)} runs and {len(bases)} shared first tasks took {minutes:.1f} minutes with "
+        f"{_listed(workers)} workers of one thread each, on\n"
+        + "; ".join(sorted({record["machine"] for record in records}))
+        + "."
+    )
+    if len({record["code"] for record in [*records, *bases]}) > 1:
+        text += "\n\n**The runs were made by different versions of the code.**"
+    return text
+
+
+def _table(variants, num_seeds) -> str:
+    figures = {
+        title: figure
+        for title, figure in PERCENT.items()
+        if any(variant.values(figure) for variant in variants)
+    }
+    rows = [["variant", *figures, "CPU seconds", "sample passes"]]
+    for variant in variants:
+        num_runs = len(variant.records)
+        partly = "" if num_runs == num_seeds else f" ({num_runs} of {num_seeds} seeds)"
+        rows.append(
+            [
+                variant.name + partly,
+                *(_spread(variant.values(figure), 100, 1) for figure in figures.values()),
+                _spread(variant.values(CPU_SECONDS), 1, 1),
+                f"{variant.mean(PASSES):,.0f}",
+            ]
+        )
+    return _markdown(rows)
+
+
+def _second_stage_table(variants) -> list[str]:
+    rows = [["ce", "bsce", "sample passes", "CPU seconds", "AIA"]]
+    for ce, bsce in second_stage_pairs(variants):
+        ratios = (bsce.mean(figure) / ce.mean(figure) for figure in (PASSES, CPU_SECONDS))
+        gain = 100 * (bsce.mean(PERCENT["AIA"]) - ce.mean(PERCENT["AIA"]))
+        rows.append([ce.name, bsce.name, *(f"{ratio:.2f}" for ratio in ratios), f"{gain:+.1f}"])
+    if len(rows) == 1:
+        return []
+    return ["## Second stage dropped", SECOND_STAGE, _markdown(rows)]
+
+
+def _unfinished(runs) -> list[str]:
+    failed: dict[str, list] = {}
+    missing: dict[str, list] = {}
+    for run in runs:
+        record = run.record()
+        if record is None:
+            missing.setdefault(run.variant, []).append(run.seed)
+        elif "failed" in record:
+            line = record["failed"].replace("`", "'")
+            failed.setdefault(f"{run.variant}: `{line}`", []).append(run.seed)
+    parts = []
+    for title, seeds_of in (("## Failed runs", failed), ("## Not run yet", missing)):
+        if seeds_of:
+            rows = [f"* seed {_listed(seeds)}, {name}" for name, seeds in seeds_of.items()]
+            parts += [title, "\n".join(rows)]
+    return parts
+
+
+def _listed(values) -> str:
+    return " and ".join(map(str, values))
+
+
+def _spread(values, factor, digits) -> str:
+    """Mean and sample standard deviation; one value has no deviation, none no mean."""
+    if not values:
+        return "-"
+    mean = f"{factor * statistics.fmean(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {factor * statistics.stdev(values):.{digits}f}"
+
+
+def _markdown(rows) -> str:
+    header, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    aligned = "|---|" + "---:|" * (len(rows[0]) - 1)
+    return "\n".join([header, aligned, *body])

@@ -1,0 +1,160 @@
+"""What a grid file asks for: variants of one params.yaml, each run with every seed."""
+
+import hashlib
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, StrictInt, field_validator
+
+from tfcil.errors import UserError
+from tfcil.files import read_json
+from tfcil.params import Params, read_yaml
+from tfcil.sections import Section
+from tfcil.stages import stage
+from tfcil.stages.layout import Layout
+
+# With recipes/FIRST.json, all that decides the prepared data and the training of the first task.
+SECTIONS_OF_BASE = ("seed", "dataset", "scenario", "tasks", "model")
+
+
+class Grid(Section):
+    """A grid file."""
+
+    params: str = Field(description="the params.yaml that is varied, relative to this file")
+    title: str = Field(description="of the page")
+    seeds: Annotated[list[Annotated[StrictInt, Field(ge=0)]], Field(min_length=1)] = Field(
+        description="each variant is run with each of them"
+    )
+    output: str = Field(description="the page without its suffix, relative to the current folder")
+    runs: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
+        description="name of a variant: what it changes, `section.key: value`"
+    )
+    notes: str = Field("", description="Markdown that ends the page")
+    published: str = Field("", description="Markdown with figures of others, told apart as such")
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_are_distinct(cls, seeds):
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"expected each seed once. Received: seeds={seeds}")
+        return seeds
+
+    @field_validator("runs")
+    @classmethod
+    def _runs_have_their_own_folders(cls, runs):
+        folders = {}
+        for name, changes in runs.items():
+            first = folders.setdefault(_folder_name(name), name)
+            if first != name or not _folder_name(name):
+                raise ValueError(
+                    "expected names that differ in letters or digits. "
+                    f"Received: {first!r} and {name!r}"
+                )
+            if "seed" in changes:
+                raise ValueError(f"expected the seed among `seeds`. Received: {name}.seed")
+        return runs
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One variant with one seed.
+
+    Attributes:
+        variant: its name.
+        seed: its seed.
+        folder: where it runs.
+        text: contents of its params.yaml.
+        params: the same, checked; None where it is refused.
+        refused: why it is refused.
+    """
+
+    variant: str
+    seed: int
+    folder: Path
+    text: str
+    params: Params | None
+    refused: str = ""
+
+    def record(self) -> dict | None:
+        """Returns what came of the run, None where it has not ended with these settings."""
+        if self.refused:
+            return {"failed": self.refused}
+        settings, record = Layout(self.folder).params, record_of(self.folder)
+        if not record.exists() or settings.read_text(encoding="utf-8") != self.text:
+            return None
+        return read_json(record)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run needs not be done again."""
+        record = self.record()
+        return record is not None and "failed" not in record
+
+
+def record_of(folder) -> Path:
+    """The file with what came of a run; it is there when the run has ended."""
+    return Path(folder) / "record.json"
+
+
+def load_grid(file) -> Grid:
+    """Reads and checks a grid file; one that is wrong is a `UserError` of one line."""
+    return Grid.of(read_yaml(file), source=str(file))
+
+
+def plan_runs(grid: Grid, file, folder) -> list[Run]:
+    """Lists the runs of a grid, all variants with the first seed before those with the next.
+
+    Args:
+        grid: the contents of the grid file.
+        file: the grid file.
+        folder: the folder that each run gets a folder in.
+
+    Raises:
+        UserError: where the params.yaml can't be read. A variant that it does not allow is a run
+            that is refused.
+    """
+    source = Path(file).parent / grid.params
+    return [
+        _plan_run(name, seed, read_yaml(source), grid.runs[name] | {"seed": seed}, Path(folder))
+        for seed in grid.seeds
+        for name in grid.runs
+    ]
+
+
+def _plan_run(name, seed, values, changes, folder) -> Run:
+    for path, value in changes.items():
+        *sections, key = path.split(".")
+        section = values
+        for one in sections:
+            section = section.setdefault(one, {})
+        section[key] = value
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    folder = folder / _folder_name(name) / f"seed{seed}"
+    try:
+        return Run(name, seed, folder, text, Params.of(values, source="params.yaml"))
+    except UserError as error:
+        return Run(name, seed, folder, text, None, refused=str(error))
+
+
+def _folder_name(variant: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "-", variant.lower()).strip("-")
+
+
+def base_of(params: Params) -> str:
+    """Computes a digest of all that decides the first task, code aside.
+
+    Variants of the same digest share their prepared data and the training of the first task.
+    """
+    first = next(iter(params.tasks))
+    sections = params.model_dump(mode="json", include=set(SECTIONS_OF_BASE))
+    with tempfile.TemporaryDirectory() as folder:
+        layout = Layout.of(folder)
+        stage("recipes")(layout, params)
+        recipe = layout.recipe(first).read_bytes()
+    decides = json.dumps(sections, sort_keys=True).encode() + recipe
+    return hashlib.sha256(decides).hexdigest()[:16]

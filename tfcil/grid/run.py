@@ -1,0 +1,137 @@
+"""Runs what is missing of a grid, and writes its page."""
+
+import functools
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from tfcil.errors import UserError
+from tfcil.files import read_json, write_json
+from tfcil.grid.page import write_page
+from tfcil.grid.plan import Run, base_of, load_grid, plan_runs, record_of
+from tfcil.grid.pool import Failure, Pool
+from tfcil.grid.worker import run_variant, train_base
+from tfcil.names import nearest
+from tfcil.stages.layout import Layout
+
+PACKAGE = Path(__file__).resolve().parents[1]
+BASES = ".bases"
+# These parts decide no figure.
+REPORTING = ("grid", "report", "cli.py", "console.py")
+
+
+def run_grid(file, workers: int | None = None, only=()) -> bool:
+    """Runs what is missing of a grid under runs/NAME of the current folder, and writes its page.
+
+    Args:
+        file: the grid file.
+        workers: number of processes; None: one per core.
+        only: names of variants; none: all.
+
+    Returns:
+        Whether every run that was asked for is finished.
+
+    Raises:
+        UserError: where the grid file or its params.yaml is wrong.
+    """
+    grid, folder = load_grid(file), Path("runs") / Path(file).stem
+    if workers is not None and workers < 1:
+        raise UserError(f"Expected a worker at least. Received: workers={workers}")
+    for name in only:
+        if name not in grid.runs:
+            raise UserError(
+                f"Expected a variant of {file}{nearest(name, grid.runs)}. Received: only={name}"
+            )
+    runs = plan_runs(grid, file, folder)
+    wanted = [run for run in runs if run.variant in (only or grid.runs)]
+    bases = {run: folder / BASES / base_of(run.params) for run in runs if run.params}
+    missing = [run for run in wanted if run.params and not run.finished]
+    print(f"{len(wanted)} runs, {len(wanted) - len(missing)} of them finished or refused")
+    code = _digest_of_code()
+    if any(run.finished and run.record()["code"] != code for run in wanted):
+        print(f"finished by another version of the code; without {folder}/ they are done again")
+    if missing:
+        _run_missing(missing, bases, folder, min(workers or _cores(), len(missing)), code)
+    write_page(grid, runs, f"tfcil grid {file}", _records_of_bases(runs, folder))
+    print(f"{grid.output}.md, {grid.output}.png")
+    failed = [run for run in wanted if not run.finished]
+    for run in failed:
+        print(f"failed: {_name(run)}: {run.record()['failed']}", file=sys.stderr)
+    return not failed
+
+
+def _records_of_bases(runs, folder) -> list[dict]:
+    """By what the runs say that they began with: the code may give other digests by now."""
+    names = sorted({run.record()["base"] for run in runs if run.finished})
+    records = [record_of(folder / BASES / name) for name in names]
+    return [read_json(record) for record in records if record.exists()]
+
+
+def _run_missing(missing: list[Run], bases, folder, workers, code) -> None:
+    """First the tasks that variants share, then the variants; both in the same processes."""
+    sharing = {bases[run]: run for run in missing if not bases[run].exists()}
+    jobs = [
+        (base, functools.partial(train_base, base, run.text, code)) for base, run in sharing.items()
+    ]
+    broken = {}
+    try:
+        with Pool(workers, folder) as pool:
+            for number, (base, outcome) in enumerate(pool.run(jobs), 1):
+                if isinstance(outcome, Failure):
+                    broken[base] = outcome
+                told = f"failed: {outcome.line}" if base in broken else f"{outcome:.0f} s"
+                print(f"[first task {number} of {len(jobs)}] {told}", flush=True)
+            for run in missing:
+                if bases[run] in broken:
+                    _keep_failure(run, broken[bases[run]])
+            possible = [run for run in missing if bases[run] not in broken]
+            _run_variants(pool, possible, bases, code, workers)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run_variants(pool, runs, bases, code, workers) -> None:
+    jobs = [
+        (run, functools.partial(run_variant, run.folder, run.text, bases[run], code, workers))
+        for run in runs
+    ]
+    began = time.perf_counter()
+    for number, (run, outcome) in enumerate(pool.run(jobs), 1):
+        if isinstance(outcome, Failure):
+            _keep_failure(run, outcome)
+            told = f"failed: {outcome.line}"
+        else:
+            metrics = outcome["metrics"]
+            told = (
+                f"AIA {metrics['average_incremental_accuracy']:.3f}, "
+                f"last {metrics['last_accuracy']:.3f}, {outcome['seconds']:.0f} s"
+            )
+        left = (time.perf_counter() - began) / number * (len(runs) - number) / 60
+        position = f"[{number} of {len(runs)}]"
+        print(f"{position} {_name(run)}: {told}; about {left:.0f} minutes left", flush=True)
+
+
+def _keep_failure(run: Run, failure: Failure) -> None:
+    """Writes what the page tells of the run; the next call tries it again."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    Layout(run.folder).params.write_text(run.text, encoding="utf-8")
+    write_json(record_of(run.folder), {"failed": failure.line})
+
+
+def _name(run: Run) -> str:
+    return f"{run.variant}, seed {run.seed}"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _digest_of_code() -> str:
+    sha = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        if file.relative_to(PACKAGE).parts[0] not in REPORTING:
+            sha.update(file.read_bytes())
+    return sha.hexdigest()[:16]
