@@ -97,7 +97,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert ended.value.code == 0
     printed = capsys.readouterr().out
-    for command in ("run", "summary", "tasks", "preset", "grid"):
+    for command in ("run", "summary", "tasks", "preset", "grid", "export"):
         assert f"\n    {command} " in printed
 
 

@@ -62,6 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     preset.add_argument("--force", action="store_true", help="overwrite another params.yaml")
     preset.set_defaults(run=_preset)
 
+    export = commands.add_parser("export", help="write a model in another form")
+    export.add_argument("model", type=Path, help="a classifier: models/TASK.keras")
+    export.add_argument(
+        "--rule",
+        choices=("nme",),
+        required=True,
+        help="nme: a model that predicts the nearest mean of exemplars, as iCaRL does",
+    )
+    export.add_argument("--memory", type=Path, required=True, help="memory/TASK.npz")
+    export.add_argument("--output", type=Path, required=True, help="the .keras file to write")
+    export.set_defaults(run=_export)
+
     grid = commands.add_parser("grid", help="run what is missing of a grid, and write its page")
     grid.add_argument("file", help="the grid file, such as pipelines/grids/omniglot100.yaml")
     grid.add_argument("--workers", type=int, help="processes of one thread each (one per core)")
@@ -95,6 +107,17 @@ def _tasks(options) -> None:
     tasks = protocol(options.base, options.increment, options.total)
     rewrite_tasks(Layout().params, tasks)
     print(f"params.yaml: {len(tasks)} tasks, {options.total} classes")
+
+
+def _export(options) -> None:
+    from tfcil.classifier import open_classifier, save_classifier
+    from tfcil.exemplars import ExemplarMemory
+    from tfcil.export import nearest_mean_classifier
+
+    memory = ExemplarMemory.load(options.memory)
+    model = nearest_mean_classifier(open_classifier(options.model), memory)
+    save_classifier(model, options.output)
+    print(f"{options.output}: nearest mean of {len(memory.labels)} exemplars")
 
 
 def _preset(options) -> None:
