@@ -6,6 +6,7 @@ a literal that is read from the source. A new file in tfcil/methods is a new met
 
 import ast
 import functools
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -47,7 +48,36 @@ def catalogue() -> dict[str, About]:
     found = {}
     for file in sorted(FOLDER.glob("*.py")):
         for statement in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(statement, ast.Assign) and statement.targets[0].id == "ABOUT":
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "ABOUT":
                 about = About.of(ast.literal_eval(statement.value), f"{file.name}: ABOUT")
                 found[file.stem] = about
     return found
+
+
+def code_digest(name: str) -> str:
+    """Computes the digest of a method's file and of the files in tfcil/methods that it imports.
+
+    A task that is trained by one method does not change when another one does.
+
+    Args:
+        name: of a file in tfcil/methods, without `.py`.
+    """
+    found, waiting = {}, [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in found and (FOLDER / f"{one}.py").exists():
+            source = (FOLDER / f"{one}.py").read_bytes()
+            found[one] = source
+            waiting.extend(_imported(ast.parse(source)))
+    digest = hashlib.sha256()
+    for one in sorted(found):
+        digest.update(one.encode() + b"\0" + found[one] + b"\0")
+    return digest.hexdigest()
+
+
+def _imported(tree):
+    """The last names of what is imported from tfcil.methods: modules, and names in them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("tfcil.methods"):
+            yield node.module.rpartition(".")[2]
+            yield from (alias.name for alias in node.names)

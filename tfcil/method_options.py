@@ -117,7 +117,7 @@ class Method(Section):
     def _prior_is_removed_once(self):
         balanced = self.loss in BALANCED and self.tau > 0
         corrected = self.has_second_stage and self.about.second_stage != "compression"
-        if balanced and corrected and self.about.second_stage == "correction":
+        if balanced and corrected and not self.trains_second_stage:
             raise ValueError(
                 f"loss={self.loss} already removes the class prior, the second stage of "
                 f"{self.name} would remove it twice: choose loss=ce, or second_stage=null"

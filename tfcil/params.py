@@ -188,6 +188,7 @@ class TaskSettings(Section):
     )
     seed: StrictInt = 0
     strategy: Literal["none", "mirrored"] = "none"
+    code: str = Field("", description="digest of the method's code: DVC sees a change of it here")
 
     @property
     def epochs(self) -> int:

@@ -1,10 +1,9 @@
-"""The embedded data set, and images brought to one shape."""
+"""The embedded data set, in memory and as a stream."""
 
 import numpy as np
 import pytest
 
-from tfcil.data import load_dataset
-from tfcil.data.datasets import images_of_one_shape
+from tfcil.data import load_dataset, open_dataset
 from tfcil.errors import UserError
 from tfcil.params import Dataset
 
@@ -30,28 +29,33 @@ def test_omniglot100_is_white_ink_on_black():
         assert images.mean() < 30
 
 
-def test_images_of_one_shape_stay_as_they_are():
-    images = [np.full((2, 3, 1), value, "uint8") for value in range(4)]
-    np.testing.assert_array_equal(images_of_one_shape(images, None, "mine"), np.stack(images))
+def test_a_stream_gives_the_chosen_images_of_what_is_loaded():
+    loaded = load_dataset(Dataset(name="omniglot100"))
+    stream = open_dataset(Dataset(name="omniglot100")).test
+    chosen = loaded.test_labels % 7 == 3
+    np.testing.assert_array_equal(np.stack(list(stream.images(chosen))), loaded.test_images[chosen])
 
 
-def test_images_of_several_shapes_need_a_size():
-    images = [np.zeros(shape, "uint8") for shape in ((2, 3, 1), (3, 2, 1), (2, 3, 1))]
-    with pytest.raises(UserError, match="mine has images of 2 different shapes") as told:
-        images_of_one_shape(images, None, "mine")
-    assert str(told.value).startswith("dataset.image_size: ")
-    assert str(told.value).endswith("Received: dataset.image_size=None")
+def test_size_and_classes_are_those_of_the_settings():
+    names = open_dataset(Dataset(name="omniglot100")).class_names
+    wanted = [names[40], names[7]]
+    dataset = load_dataset(Dataset(name="omniglot100", classes=wanted, image_size=12))
+    assert dataset.class_names == tuple(sorted(wanted))
+    assert dataset.train_images.shape == (30, 12, 12, 1)
+    assert np.bincount(dataset.test_labels).tolist() == [5, 5]
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_are_resized_to_squares_of_uint8(channels):
-    """What lies left stays left, each channel keeps its own value, and single colours stay."""
-    colours = np.arange(1, channels + 1, dtype="uint8") * 50
-    wide, tall = np.zeros((4, 16, channels), "uint8"), np.zeros((16, 4, channels), "uint8")
-    wide[:, :8], tall[:] = colours, colours
-    resized = images_of_one_shape([wide, tall], 8, "mine")
-    assert resized.shape == (2, 8, 8, channels)
-    assert resized.dtype == np.uint8
-    np.testing.assert_array_equal(resized[0, :, :3], np.broadcast_to(colours, (8, 3, channels)))
-    np.testing.assert_array_equal(resized[0, :, 5:], 0)
-    np.testing.assert_array_equal(resized[1], np.broadcast_to(colours, (8, 8, channels)))
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"name": "image_folder"}, "dataset.name=image_folder, dataset.path=None"),
+        ({"name": "cifar10", "path": "x"}, "dataset.name=cifar10, dataset.path=x"),
+        ({"name": "cifar10", "resize": "crop"}, "dataset.image_size=None"),
+        ({"name": "cifar10", "classes": "imagenet100"}, "dataset.classes=imagenet100"),
+        ({"name": "cifar10", "classes": []}, "dataset.classes=[]"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(settings, told):
+    with pytest.raises(UserError) as error:
+        Dataset.of(settings, "dataset")
+    assert str(error.value).endswith(f"Received: {told}")

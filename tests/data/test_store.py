@@ -1,9 +1,11 @@
 """Stored images come back as they were, and others in their place are noticed."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from tfcil.data.store import read_facts, read_images, write_images
+from tfcil.data.store import Concatenated, create_images, read_facts, read_images, write_facts
 from tfcil.errors import UserError
 from tfcil.files import digest
 
@@ -11,9 +13,14 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 2), dtype="uint8")
 LABELS = np.array([3, 3, 4, 5, 3])
 
 
+def write_images(folder, images, labels):
+    create_images(folder, labels, images.shape[1:])[:] = images
+
+
 def test_images_labels_and_facts_come_back(tmp_path):
-    written = write_images(tmp_path / "00", IMAGES, LABELS, classes=["a", "é", "c"])
-    images, labels = read_images(tmp_path / "00", written)
+    write_images(tmp_path / "00", IMAGES, LABELS)
+    write_facts(tmp_path / "00", classes=["a", "é", "c"])
+    images, labels = read_images(tmp_path / "00", digest(IMAGES, LABELS.astype("int32")))
     assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
     np.testing.assert_array_equal(images, IMAGES)
     np.testing.assert_array_equal(labels, LABELS)
@@ -25,16 +32,16 @@ def test_images_are_not_read_into_memory(tmp_path):
     assert isinstance(read_images(tmp_path / "00")[0], np.memmap)
 
 
-def test_digest_is_that_of_what_is_stored(tmp_path):
-    """It depends on nothing else: labels of another integer type, or a view, are the same."""
-    first = write_images(tmp_path / "00", IMAGES, LABELS)
-    second = write_images(tmp_path / "01", IMAGES[::-1][::-1], LABELS.astype("int16"))
-    assert first == second == digest(*read_images(tmp_path / "00"))
+def test_labels_of_any_integer_type_are_stored_alike(tmp_path):
+    write_images(tmp_path / "00", IMAGES, LABELS)
+    write_images(tmp_path / "01", IMAGES, LABELS.astype("int16"))
+    stored = [digest(*read_images(tmp_path / name)) for name in ("00", "01")]
+    assert stored[0] == stored[1]
 
 
 @pytest.mark.parametrize("changed", ["image", "label", "order"])
 def test_other_images_than_expected_are_refused(tmp_path, changed):
-    expected = write_images(tmp_path / "expected", IMAGES, LABELS)
+    expected = digest(IMAGES, LABELS.astype("int32"))
     images, labels = IMAGES.copy(), LABELS.copy()
     if changed == "image":
         images[0, 0, 0, 0] ^= 1
@@ -71,3 +78,48 @@ def test_a_folder_is_never_written_into_twice(tmp_path):
     write_images(tmp_path / "00", IMAGES, LABELS)
     with pytest.raises(FileExistsError):
         write_images(tmp_path / "00", IMAGES, LABELS)
+
+
+PARTS = (IMAGES[:3], IMAGES[:0], IMAGES[3:])
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        *(slice(None), slice(1, 4), slice(4, 0, -2), slice(3, 99), slice(2, 2)),
+        *([4, 0, 3, 3], [[0, 4], [2, 1]], [-1, -5], LABELS == 3, 0, -1, np.int64(3)),
+        np.array([], int),
+    ],
+    ids=str,
+)
+def test_concatenated_parts_are_indexed_like_one_array(index):
+    both = Concatenated(*PARTS)
+    assert (len(both), both.shape, both.dtype) == (5, IMAGES.shape, IMAGES.dtype)
+    np.testing.assert_array_equal(both[index], IMAGES[index])
+    assert both[index].dtype == IMAGES.dtype
+
+
+@pytest.mark.parametrize("index", [5, -6, [0, 5]])
+def test_an_index_outside_of_the_concatenated_parts_is_refused(index):
+    with pytest.raises(IndexError):
+        Concatenated(*PARTS)[index]
+
+
+def test_parts_that_are_not_alike_are_not_concatenated():
+    with pytest.raises(ValueError, match="one dtype and one shape"):
+        Concatenated(IMAGES, IMAGES.astype("float32"))
+    with pytest.raises(ValueError, match="one dtype and one shape"):
+        Concatenated(IMAGES, IMAGES[:, 1:])
+
+
+def test_a_batch_of_concatenated_parts_reads_only_itself(tmp_path):
+    """A task of ImageNet is larger than memory."""
+    create_images(tmp_path / "00", np.zeros(2000, int), (64, 64, 3))[:] = 7
+    images, _ = read_images(tmp_path / "00")
+    tracemalloc.start()
+    both = Concatenated(images, np.zeros((10, 64, 64, 3), "uint8"))
+    batch = both[np.arange(1990, 2010)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert batch[:, 0, 0, 0].tolist() == [7] * 10 + [0] * 10
+    assert peak < images.nbytes / 20

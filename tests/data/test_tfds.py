@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tfcil.cli import main
-from tfcil.data import load_dataset
+from tfcil.data import load_dataset, open_dataset
 from tfcil.errors import UserError
 from tfcil.params import Dataset
 
@@ -58,7 +58,7 @@ def test_cifar100_has_the_published_channel_means(cifar100):
 
 @pytest.fixture(scope="module")
 def pets(tfds, tmp_path_factory):
-    """A set of two classes in images of two shapes, and one without labels; stored, not built."""
+    """Sets stored, not built: two classes in images of two shapes, one set without labels."""
     data_dir = tmp_path_factory.mktemp("tfds")
     image = tfds.features.Image(shape=(None, None, 3))
     label = tfds.features.ClassLabel(names=["cat", "dog"])
@@ -69,12 +69,14 @@ def pets(tfds, tmp_path_factory):
     _store(tfds, data_dir, "pets", {"image": image, "label": label}, examples)
     images = [{"image": example["image"]} for example in examples]
     _store(tfds, data_dir, "nameless_pets", {"image": image}, images)
+    secret = [example | {"label": -1} for example in examples]
+    _store(tfds, data_dir, "secret_pets", {"image": image, "label": label}, examples, secret)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tfds.core.constants, "DATA_DIR", str(data_dir))
         yield data_dir
 
 
-def _store(tfds, data_dir, name, features, examples):
+def _store(tfds, data_dir, name, features, examples, tests=None):
     folder = data_dir / name / "1.0.0"
     folder.mkdir(parents=True)
     identity = tfds.core.dataset_info.DatasetIdentity(
@@ -83,7 +85,7 @@ def _store(tfds, data_dir, name, features, examples):
     info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features))
     writer = tfds.core.SequentialWriter(info, max_examples_per_shard=100)
     writer.initialize_splits(["train", "test"])
-    writer.add_examples({"train": examples, "test": examples[:2]})
+    writer.add_examples({"train": examples, "test": tests or examples[:2]})
     writer.close_all()
 
 
@@ -95,6 +97,30 @@ def test_images_of_several_shapes_are_resized(pets):
     assert dataset.train_labels.tolist() == [0, 1] * 3
     for value, image in enumerate(dataset.train_images):
         np.testing.assert_array_equal(image, 10 * value)
+
+
+def test_only_the_chosen_images_are_decoded_in_their_order(pets, tfds, monkeypatch):
+    dataset = open_dataset(Dataset(name="pets"))
+    assert dataset.train.labels.tolist() == [0, 1] * 3
+    chosen = dataset.train.labels == 1
+    for _ in range(2):  # the files are read again each time
+        images = list(dataset.train.images(chosen))
+        assert [image[0, 0, 0] for image in images] == [10, 30, 50]
+        assert {image.shape for image in images} == {(8, 8, 3)}
+
+
+def test_classes_are_chosen_by_name(pets):
+    dataset = load_dataset(Dataset(name="pets", classes=["dog"]))
+    assert dataset.class_names == ("dog",)
+    assert dataset.train_labels.tolist() == [0, 0, 0]
+    assert dataset.train_images[:, 0, 0, 0].tolist() == [10, 30, 50]
+
+
+def test_a_split_without_labels_is_refused(pets):
+    """ImageNet's `test` is one; the label -1 would be the last class."""
+    with pytest.raises(UserError, match="expected a split with labels") as error:
+        load_dataset(Dataset(name="secret_pets", image_size=5))
+    assert str(error.value).endswith("Received: dataset.test_split=test")
 
 
 def test_any_split_that_tensorflow_datasets_can_cut_is_read(pets):

@@ -115,3 +115,14 @@ def test_code_that_trains_is_noticed(project):
     project.repro()
     project.change(code=["tfcil/losses/distillation.py"])
     assert set(json.loads(project.run("dvc", "status", "--json"))) == {"train@00", "train@01"}
+
+
+def test_code_of_a_method_concerns_the_tasks_it_trains_alone(project):
+    """Whoever writes a method of their own does not train the first task again and again."""
+    project.change()
+    project.repro()
+    project.change(code=["tfcil/methods/podnet.py"])
+    assert project.repro() == ["recipes"]
+    project.change(code=["tfcil/methods/baseline.py"])
+    assert project.repro("repro", "recipes") == ["recipes"]
+    assert set(json.loads(project.run("dvc", "status", "--json"))) == {"train@01"}

@@ -29,9 +29,10 @@ PARAMS = {
     "exemplars": {"selection": "herding", "per_class": None},
     "model": {"backbone": "simple_cnn"},
     "method": {"name": "baseline", "loss": "bsce"},
-    # Two copies: YAML would write one dictionary that stands twice as an alias.
+    # Copies: YAML would write one dictionary that stands twice as an alias.
     "base": dict(RECIPE),
     "increment": dict(RECIPE),
+    "second_stage": dict(RECIPE),
 }
 
 

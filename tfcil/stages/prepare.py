@@ -23,13 +23,16 @@ def prepare(layout: Layout, params) -> None:
     order = class_order(params.scenario.order, len(dataset.class_names))
     specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
     tasks = build_tasks(specs, order, dataset.class_names)
+    # Before any image is read, which may take hours.
+    train_ranks = _ranks(dataset.train.labels, tasks, "train", params.dataset)
+    test_ranks = _ranks(dataset.test.labels, tasks, "test", params.dataset)
     with (
         write_atomically(layout.train_images(tasks[0].key).parent) as train,
         write_atomically(layout.test_images(tasks[0].key).parent) as test,
         write_atomically(layout.seen(tasks[0].key).parent) as manifests,
     ):
-        shape = _write_images(dataset.train, tasks, train, params.dataset)
-        _write_images(dataset.test, tasks, test, params.dataset, shape)
+        shape = _write_images(dataset.train, train_ranks, tasks, train, params.dataset)
+        _write_images(dataset.test, test_ranks, tasks, test, params.dataset, shape)
         names, seen = [], []
         for task in tasks:
             names.extend(task.names)
@@ -42,32 +45,36 @@ def prepare(layout: Layout, params) -> None:
         write_json(layout.image_format, {"shape": list(shape), "mean": mean, "std": std})
 
 
-def _write_images(split, tasks, folder, settings, shape=None):
+def _ranks(labels, tasks, part, settings):
+    """Ranks of the images' classes in the class order, -1 where no task brings the class."""
+    rank_of = np.full(max(labels.max(), *(max(task.labels) for task in tasks)) + 1, -1)
+    for task in tasks:
+        rank_of[list(task.labels)] = task.ranks
+        without = [
+            name
+            for label, name in zip(task.labels, task.names, strict=True)
+            if not np.any(labels == label)
+        ]
+        if without:
+            raise UserError(
+                "dataset: expected images of every class in both splits. Received: none of "
+                f"{without[0]} in the {part} split of {settings.name}"
+            )
+    return rank_of[labels]
+
+
+def _write_images(split, ranks, tasks, folder, settings, shape=None):
     """Writes each image into the file of its task as it comes; returns the images' shape."""
-    names = [name for task in tasks for name in task.names]
-    ranks = _ranks(split.labels, tasks)
-    counts = np.bincount(ranks[ranks >= 0], minlength=len(names))
-    if not counts.all():
-        raise UserError(
-            f"dataset: expected images of every class in both splits. "
-            f"Received: none of {names[counts.argmin()]} in one split of {settings.name}"
-        )
+    chosen = ranks >= 0
+    images = of_one_shape(split.images(chosen), settings.name, settings.image_size, shape)
+    ranks = ranks[chosen]
     task_of = np.repeat(range(len(tasks)), [task.num_new for task in tasks])[ranks]
     stores, written = [], [0] * len(tasks)
-    images = of_one_shape(split.images(ranks >= 0), settings.name, settings.image_size, shape)
-    for image, number in zip(images, task_of[ranks >= 0], strict=True):
+    for image, number in zip(images, task_of, strict=True):
         stores = stores or [
-            create_images(folder / task.key, ranks[(ranks >= 0) & (task_of == index)], image.shape)
+            create_images(folder / task.key, ranks[task_of == index], image.shape)
             for index, task in enumerate(tasks)
         ]
         stores[number][written[number]] = image
         written[number] += 1
     return stores[0].shape[1:]
-
-
-def _ranks(labels, tasks):
-    """Ranks in the class order, -1 for the classes that no task brings."""
-    rank_of = np.full(max(labels.max(), *(max(task.labels) for task in tasks)) + 1, -1)
-    for task in tasks:
-        rank_of[list(task.labels)] = task.ranks
-    return rank_of[labels]

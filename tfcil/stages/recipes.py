@@ -5,6 +5,7 @@ head and the loss that go with it, so other changes of the method leave it as it
 can't say that by themselves.
 """
 
+from tfcil.catalogue import code_digest
 from tfcil.files import write_atomically, write_json
 from tfcil.params import TaskSettings
 from tfcil.stages.layout import START, Layout
@@ -29,6 +30,7 @@ def _settings(params, key) -> TaskSettings:
         method=None if first else method,
         second_stage=params.second_stage if needs_second else None,
         earlier=None if first else _earlier(params, key),
+        code=code_digest("classification" if first else method.name),
     )
 
 

@@ -1,0 +1,194 @@
+"""Three tiny tasks, learned by any method once; tests share what came of it.
+
+Run as `python tiny_tasks.py OUT STRATEGY CPUS NAME:LOSS...` it learns the second task by each of
+these methods, on the Keras backend of the environment and with CPUS logical devices, and writes an
+npz: `curves` as JSON, and the weights of each student as NAME:LOSS/0, NAME:LOSS/1, ...
+"""
+
+import dataclasses
+import functools
+import json
+import sys
+from unittest import mock
+
+import numpy as np
+
+CLASSES = ((0, 4), (4, 7), (7, 9))  # of each task: 15 images of each, later 3 exemplars
+EXEMPLARS = 3
+# A small rate: at a large one, ReLU and pooling make much of differences in the last digit.
+RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "crop_padding": 2, "flip": True}
+OPTIONS = {  # what a run has unless it says otherwise: small, and with all stages
+    "lucir": {"second_stage": True},
+    "podnet": {"proxies": 3},
+    "ssil": {"replay_batch_size": 6},
+    "bic": {"held_out": 0.4},
+}
+
+
+@dataclasses.dataclass
+class Stage:
+    """One training that was watched: its `Plan`, and the weights before and after by layer."""
+
+    name: str
+    plan: object
+    student: list
+    teacher: list
+    learning: bool
+
+
+@dataclasses.dataclass
+class Run:
+    """One task that was learned: what went in, what came out, and what was seen meanwhile."""
+
+    teacher: object
+    student: object
+    curve: list
+    stages: list
+    increments: list
+    images: np.ndarray
+    labels: np.ndarray
+    teacher_before: tuple
+
+
+@functools.cache
+def dataset():
+    from tfcil.data.datasets import load_dataset
+    from tfcil.params import Dataset
+
+    loaded = load_dataset(Dataset(name="omniglot100"))
+    chosen = loaded.train_labels < CLASSES[-1][1]
+    return loaded.train_images[chosen], loaded.train_labels[chosen]
+
+
+def task_images(number):
+    """The images of a task's own classes, and the exemplars of those before."""
+    images, labels = dataset()
+    first, last = CLASSES[number]
+    chosen = [np.flatnonzero((labels >= first) & (labels < last))]
+    chosen += [np.flatnonzero(labels == label)[:EXEMPLARS] for label in range(first)]
+    chosen = np.concatenate(chosen)
+    return images[chosen], labels[chosen]
+
+
+def state(model):
+    """The weights of a model by layer, copied, and which layers are trainable."""
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    return weights, [layer.trainable for layer in model.layers]
+
+
+def settings(**values):
+    from tfcil.params import TaskSettings
+
+    recipe = {"recipe": RECIPE, "second_stage": RECIPE, "seed": 5}
+    return TaskSettings.of(recipe | values, "settings")
+
+
+@functools.cache
+def first_task(first, strategy="none"):
+    """The model after the first task, for the methods with this head and this loss."""
+    from tfcil.classifier import untrained
+    from tfcil.training import make_deterministic, train_task
+
+    make_deterministic()
+    model = untrained("simple_cnn", (28, 28, 1), [20.0], [60.0], seed=5)
+    # Each backend draws its own numbers from a seed; these are the same on all.
+    generator = np.random.default_rng(5)
+    model.set_weights(
+        [
+            generator.normal(0, (2 / np.prod(value.shape[:3])) ** 0.5, value.shape)
+            if value.ndim == 4
+            else value
+            for value in model.get_weights()
+        ]
+    )
+    return train_task(lambda: model, *task_images(0), settings(first_task=first))[0]
+
+
+def learn(teacher, number, method, strategy="none", **others):
+    """Learns a later task by a method, which is watched."""
+    from tfcil.training import task, train_task
+
+    stages, increments, before = [], [], state(teacher)
+    own_fit, own_method_named = task.fit, task.method_named
+
+    def fit(training, *arguments):
+        models = training.student, training.teacher
+        was = [one and state(one)[0] for one in models]
+        curve = own_fit(training, *arguments)
+        now = [one and state(one)[0] for one in models]
+        pairs = [list(pair) for pair in zip(was, now, strict=True)]
+        stages.append(Stage(training.stage, training.plan, *pairs, training.meta is not None))
+        return curve
+
+    def method_named(name):
+        found = own_method_named(name)
+
+        def terms(options, increment):
+            increments.append(increment)
+            return found.terms(options, increment)
+
+        return dataclasses.replace(found, terms=terms)
+
+    images, labels = task_images(number)
+    earlier = [last - first for first, last in CLASSES[:number]]
+    chosen = settings(
+        method=method, first_task=None, earlier=earlier, strategy=strategy, **others
+    )
+    with mock.patch.multiple(task, fit=fit, method_named=method_named):
+        student, curve = train_task(lambda: teacher, images, labels, chosen)
+    return Run(teacher, student, curve, stages, increments, images, labels, before)
+
+
+@functools.cache
+def run(name, loss="ce", **options):
+    """Learns the second task by a method; the same one only once."""
+    from tfcil.params import Method
+
+    method = Method(name=name, loss=loss, **(OPTIONS.get(name, {}) | options))
+    return learn(first_task(method.first_task()), 1, method)
+
+
+def in_a_process(out, backend, strategy, cpus, names):
+    """Runs this file in a process of its own; returns the curves and the weights by method."""
+    import os
+    import subprocess
+
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    command = [sys.executable, __file__, str(out), strategy, str(cpus), *names]
+    subprocess.run(command, env=environment, check=True)
+    with np.load(out) as stored:
+        curves = json.loads(str(stored["curves"]))
+        weights = {
+            name: [stored[f"{name}/{i}"] for i in range(len(stored)) if f"{name}/{i}" in stored]
+            for name in names
+        }
+    return curves, weights
+
+
+def main(out, strategy, cpus, *names):
+    if int(cpus) > 1:
+        import tensorflow as tf
+
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * int(cpus),
+        )
+    from tfcil.classifier import open_classifier, save_classifier
+    from tfcil.params import Method
+
+    curves, weights = {}, {}
+    for name in names:
+        method, loss = name.split(":")
+        chosen = Method(name=method, loss=loss, **OPTIONS.get(method, {}))
+        found = learn(first_task(chosen.first_task()), 1, chosen, strategy)
+        curves[name] = found.curve
+        weights |= {f"{name}/{i}": value for i, value in enumerate(found.student.get_weights())}
+    np.savez(out, curves=json.dumps(curves), **weights)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
