@@ -11,8 +11,12 @@ import yaml
 
 from tfcil.cli import main
 from tfcil.data import load_dataset, open_dataset
+from tfcil.data.store import read_facts, read_images
 from tfcil.errors import UserError
-from tfcil.params import Dataset
+from tfcil.params import Dataset, load_params
+from tfcil.params_file import find_preset
+from tfcil.stages.layout import Layout
+from tfcil.stages.prepare import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 CIFAR100 = ROOT.parent / "shared" / "data" / "cifar100" / "tfds"
@@ -76,16 +80,61 @@ def pets(tfds, tmp_path_factory):
         yield data_dir
 
 
+@pytest.fixture(scope="module")
+def imagenet(tfds, tmp_path_factory):
+    """ImageNet with one image per class and split, grey as far as the label; stored, not built."""
+    data_dir = tmp_path_factory.mktemp("imagenet")
+    wnids = tfds.builder("imagenet2012", data_dir=str(data_dir)).info.features["label"].names
+    features = {
+        "image": tfds.features.Image(encoding_format="jpeg"),
+        "label": tfds.features.ClassLabel(names=wnids),
+        "file_name": tfds.features.Text(),
+    }
+    examples = [
+        {"image": np.full((7, 9, 3), label // 4, "uint8"), "label": label, "file_name": wnid}
+        for label, wnid in enumerate(wnids)
+    ]
+    splits = {"train": examples, "validation": examples[::-1]}
+    _write(tfds, data_dir / "imagenet2012" / "5.1.0", features, splits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tfds.core.constants, "DATA_DIR", str(data_dir))
+        yield wnids
+
+
+def test_the_preset_of_imagenet_subset_takes_its_images_from_the_1000_classes(imagenet, tmp_path):
+    """By the grey of the images: the rank of a class leads back to its WordNet name."""
+    settings = load_params(find_preset("imagenet_subset_b50_5steps"))
+    small = settings.dataset.model_copy(update={"image_size": 8})
+    prepare(Layout.of(tmp_path), settings.model_copy(update={"dataset": small}))
+    classes = read_facts(tmp_path / "data" / "train" / "05")["classes"]
+    assert len(classes) == len(set(classes)) == 100
+    assert classes[:2] == [sorted(classes)[label] for label in (68, 56)]
+    for part in ("train", "test"):
+        for task, first, count in (("00", 0, 50), ("05", 90, 10)):
+            images, labels = read_images(tmp_path / "data" / part / task)
+            assert images.shape == (count, 8, 8, 3)
+            assert sorted(labels) == list(range(first, first + count))
+            for image, label in zip(images, labels, strict=True):
+                assert np.abs(image.mean() - imagenet.index(classes[label]) // 4) <= 1
+
+
 def _store(tfds, data_dir, name, features, examples, tests=None):
-    folder = data_dir / name / "1.0.0"
+    splits = {"train": examples, "test": tests or examples[:2]}
+    _write(tfds, data_dir / name / "1.0.0", features, splits)
+
+
+def _write(tfds, folder, features, splits):
     folder.mkdir(parents=True)
     identity = tfds.core.dataset_info.DatasetIdentity(
-        name=name, version=tfds.core.Version("1.0.0"), data_dir=str(folder), module_name=""
+        name=folder.parent.name,
+        version=tfds.core.Version(folder.name),
+        data_dir=str(folder),
+        module_name="",
     )
     info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features))
     writer = tfds.core.SequentialWriter(info, max_examples_per_shard=100)
-    writer.initialize_splits(["train", "test"])
-    writer.add_examples({"train": examples, "test": tests or examples[:2]})
+    writer.initialize_splits([*splits])
+    writer.add_examples(splits)
     writer.close_all()
 
 
@@ -138,6 +187,7 @@ def test_any_split_that_tensorflow_datasets_can_cut_is_read(pets):
         ("nameless_pets", "(one class per image). Received: dataset.name=nameless_pets"),
         ("coco", "(one class per image). Received: dataset.name=coco"),
         ("cifar10O", "(did you mean cifar10?). Received: dataset.name=cifar10O"),
+        ("images_folder", "(did you mean image_folder?). Received: dataset.name=images_folder"),
         ("CIFAR-100", "(did you mean cifar100?). Received: dataset.name=CIFAR-100"),
         ("omniglot10", "(did you mean omniglot100?). Received: dataset.name=omniglot10"),
         ("cifar100:9.9.9", "Received: dataset.name=cifar100:9.9.9"),

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfcil.layers.augmentation import Augmentation
 from tfcil.training.batches import Plan, Stream
 
 SIZES = st.integers(1, 60)
+AUGMENTATION = Augmentation(crop_padding=4, flip=True)
 
 
 def plan_of(size, batch_size, epochs, seed=(3, 20, 0), **options):
@@ -26,9 +28,9 @@ def test_every_image_is_seen_once_per_epoch_in_full_batches(size, batch_size, ep
 
 
 def test_an_epoch_is_the_same_whether_or_not_the_ones_before_were_run():
-    plan = plan_of(50, 8, 4, crop_padding=4, flip=True)
+    plan = plan_of(50, 8, 4, augmentation=AUGMENTATION)
     through = [list(plan.epoch(epoch)) for epoch in range(4)][2]
-    alone = list(plan_of(50, 8, 4, crop_padding=4, flip=True).epoch(2))
+    alone = list(plan_of(50, 8, 4, augmentation=AUGMENTATION).epoch(2))
     for (indices, draws), (same_indices, same_draws) in zip(through, alone, strict=True):
         np.testing.assert_array_equal(indices, same_indices)
         np.testing.assert_array_equal(draws, same_draws)

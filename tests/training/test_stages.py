@@ -27,8 +27,12 @@ def head_of(weights):
 
 def of_backbone(weights):
     """Weights and batch statistics of all layers but the heads."""
-    heads = {LOGITS, "auxiliary"}
-    return {name: values for name, values in weights.items() if values and name not in heads}
+    # Those that begin with "_" show the variables of the head once more.
+    return {
+        name: values
+        for name, values in weights.items()
+        if values and name not in (LOGITS, "auxiliary") and not name.startswith("_")
+    }
 
 
 def assert_same(first, second):
@@ -231,10 +235,19 @@ def test_bic_tells_in_one_line_that_its_memory_is_too_small(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["lucir", "podnet", "der", "eeil"])
-def test_balancing_without_an_exemplar_is_told_in_one_line(monkeypatch, name):
+def test_balancing_without_an_exemplar_is_told_before_the_main_training(monkeypatch, name):
+    teacher = run(name).teacher
     monkeypatch.setattr("tiny_tasks.EXEMPLARS", 0)
-    with pytest.raises(UserError, match="expected memory of 1 or more. Received: no exemplar"):
-        learn(run(name).teacher, 1, Method(name=name, loss="ce", second_stage=True, proxies=3))
+    monkeypatch.delattr("tfcil.training.task._Trainer._train")
+    with pytest.raises(UserError, match=r"expected memory of 1 or more\. Received: no exemplar"):
+        learn(teacher, 1, Method(name=name, loss="ce", second_stage=True, proxies=3))
+
+
+def test_a_second_stage_without_a_recipe_is_told_before_the_main_training(monkeypatch):
+    teacher = run("eeil").teacher
+    monkeypatch.delattr("tfcil.training.task._Trainer._train")
+    with pytest.raises(UserError, match="a recipe for the second stage of eeil"):
+        learn(teacher, 1, Method(name="eeil", loss="ce"), second_stage=None)
 
 
 def mean_norms(model):
@@ -282,7 +295,7 @@ def test_ssil_without_exemplars_trains_on_what_there_is(monkeypatch):
 
 def test_meta_bsce_learns_its_coefficient_in_the_main_stage_of_later_tasks():
     found = run("lucir", "meta-bsce")
-    assert [stage.learning for stage in found.stages] == [True, False]
+    assert [stage.has_coefficient for stage in found.stages] == [True, False]
     main, balancing = found.curve
     assert main["alpha"] != 1
     assert "alpha" not in balancing

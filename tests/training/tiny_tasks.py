@@ -27,13 +27,13 @@ OPTIONS = {  # what a run has unless it says otherwise: small, and with all stag
 
 @dataclasses.dataclass
 class Stage:
-    """One training that was watched: its `Plan`, and the weights before and after by layer."""
+    """One training that was watched: its `Plan`, and the weights before and after, by layer."""
 
     name: str
     plan: object
     student: list
     teacher: list
-    learning: bool
+    has_coefficient: bool
 
 
 @dataclasses.dataclass

@@ -54,11 +54,13 @@ def _builder(tfds, name):
         builder = tfds.builder(name)
     except (ValueError, AssertionError, ImportError):  # an unknown name, version or namespace
         plain = name.lower().replace("-", "")
-        close = get_close_matches(plain, ["omniglot100", *tfds.list_builders()], n=1)
+        close = get_close_matches(
+            plain, ["omniglot100", "image_folder", *tfds.list_builders()], n=1
+        )
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise UserError(
-            f"dataset.name: expected omniglot100 or a set of tensorflow-datasets{hint}. "
-            f"Received: dataset.name={name}"
+            "dataset.name: expected omniglot100, image_folder or a set of tensorflow-datasets"
+            f"{hint}. Received: dataset.name={name}"
         ) from None
     features = builder.info.features or {}
     if not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):

@@ -25,7 +25,7 @@ class Augmentation:
     resized_crop: bool = False
 
 
-def draw(generator, count, augmentation=0, flip=False, crop_padding=None):
+def draw(generator, count, augmentation):
     """Draws how each image of a batch is varied.
 
     Args:
@@ -37,8 +37,6 @@ def draw(generator, count, augmentation=0, flip=False, crop_padding=None):
         (count, 3) int32: first row, first column, 1 where mirrored; or, for resized crops,
         (count, 5) float32: top, left, height and width as parts of the image's, 1 where mirrored.
     """
-    if not isinstance(augmentation, Augmentation):  # until all callers have switched
-        augmentation = Augmentation(crop_padding or augmentation, flip)
     if augmentation.resized_crop:
         draws = np.zeros((count, 5), "float32")
         draws[:, 2:4] = sides = _sides_of_boxes(generator, count)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tfcil.layers.augmentation import draw
+from tfcil.layers.augmentation import Augmentation, draw
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,13 @@ class Plan:
         streams: a batch takes its share of each; the first says how long an epoch is.
         epochs: passes over the first stream.
         seed: integers that everything drawn depends on.
-        crop_padding: see `tfcil.layers.augmentation.draw`.
-        flip: likewise.
+        augmentation: how images are varied.
     """
 
     streams: tuple[Stream, ...]
     epochs: int
     seed: tuple[int, ...]
-    crop_padding: int = 0
-    flip: bool = False
+    augmentation: Augmentation = Augmentation()
 
     @property
     def batch_size(self) -> int:
@@ -70,7 +68,7 @@ class Plan:
         """Yields the batches of one epoch.
 
         Yields:
-            indices (batch,) of the images, and draws (batch, 3) for `crop_and_flip`.
+            indices (batch,) of the images, and draws for `tfcil.layers.augmentation.augment`.
         """
         order = lru_cache(maxsize=4 * len(self.streams))(self._order)
         for step in range(self.first_step(epoch), self.first_step(epoch + 1)):
@@ -81,7 +79,7 @@ class Plan:
                 ]
             )
             generator = np.random.default_rng([*self.seed, 1, step])
-            yield indices, draw(generator, len(indices), self.crop_padding, self.flip)
+            yield indices, draw(generator, len(indices), self.augmentation)
 
     @staticmethod
     def _positions(order, number, stream, step):

@@ -111,7 +111,7 @@ def _engine(training, rates):
         training.transforms,
         optimizer,
         training.plan.batch_size,
-        recipe.crop_padding,
+        training.plan.augmentation,
     )
 
 

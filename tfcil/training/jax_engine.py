@@ -2,7 +2,7 @@
 
 import jax
 
-from tfcil.layers.augmentation import crop_and_flip
+from tfcil.layers.augmentation import augment
 from tfcil.methods import Batch
 from tfcil.training.objective import objective
 
@@ -10,7 +10,7 @@ from tfcil.training.objective import objective
 class JaxEngine:
     """Takes training steps with one compiled function; see `TensorFlowEngine` for the arguments."""
 
-    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, crop_padding):
+    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, augmentation):
         self._student, self._optimizer = student, optimizer
         self._names = ["loss", "accuracy", *(term.name for term in terms)]
         optimizer.build(student.trainable_variables)
@@ -32,7 +32,7 @@ class JaxEngine:
 
         def step(state, images, labels, draws, *constants):
             trainable, frozen, slots = state
-            images = crop_and_flip(images, draws, crop_padding)
+            images = augment(images, draws, augmentation)
             gradient_of = jax.value_and_grad(loss_of, has_aux=True)
             (_, (curve, frozen)), gradients = gradient_of(
                 trainable, frozen, images, labels, *constants

@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from tfcil.classifier import FEATURES, LOGITS, expose
-from tfcil.layers.augmentation import crop_and_flip
+from tfcil.layers.augmentation import augment
 from tfcil.losses import balanced_softmax_crossentropy
 from tfcil.methods.classification import weighted_counts
 
@@ -32,15 +32,15 @@ class MetaCoefficient:
         images: (n, height, width, channels) uint8: new images and exemplars.
         labels: (n,) their classes.
         seed: integers that everything drawn depends on.
-        crop_padding: see `crop_and_flip`.
+        augmentation: how the training images are varied.
     """
 
-    def __init__(self, student, increment, options, images, labels, seed, crop_padding):
+    def __init__(self, student, increment, options, images, labels, seed, augmentation):
         self._features = expose(student, FEATURES)
         self._head = student.get_layer(LOGITS)
         self._increment, self._options = increment, options
         self._images, self._seed = images, seed
-        self._crop_padding = crop_padding
+        self._augmentation = augmentation
         self._by_class = _balanced_set(labels, np.random.default_rng([*seed, 2]))
         self._log_alpha = keras.Variable(0.0, dtype="float32", name="log_alpha")
         self._adam = keras.optimizers.Adam(options.meta_learning_rate)
@@ -79,7 +79,7 @@ class MetaCoefficient:
         return np.array(chosen), classes.astype("int32")
 
     def _gradient_of_alpha(self, images, labels, draws, balanced, classes, rate, log_alpha):
-        cropped = crop_and_flip(images, draws, self._crop_padding)
+        cropped = augment(images, draws, self._augmentation)
         features = self._features(cropped, training=False)[FEATURES]
         balanced_features = self._features(balanced, training=False)[FEATURES]
         return meta_gradient(

@@ -7,6 +7,7 @@ from tfcil.classifier import LOGITS, Head, expose, num_classes, plain
 from tfcil.errors import UserError
 from tfcil.exemplars import herding
 from tfcil.inference import forward
+from tfcil.layers.augmentation import Augmentation
 from tfcil.methods import Increment, Method, Task, method_named
 from tfcil.methods.classification import first_task_term, prior_shift
 from tfcil.training.batches import Plan, Stream
@@ -77,6 +78,8 @@ class _Trainer:
         task.increment = _increment(
             task.increment.num_old, task.labels[kept], self.settings.earlier
         )
+        if options.trains_second_stage:
+            self._check(method.second_stage)
         student = self._train(method, None, kept)
         if options.trains_second_stage:
             student = self._train(method.second_stage, student, kept)
@@ -110,6 +113,16 @@ class _Trainer:
         synchronize_batch_norm(classifier, False)
         return classifier
 
+    def _check(self, second_stage):
+        """Refuses what the second stage lacks before the main training, which may take hours."""
+        self._recipe(second_stage)
+        increment = self.task.increment
+        if second_stage.balanced and not any(increment.class_counts[: increment.num_old]):
+            raise UserError(
+                f"The second stage of {self.options.name} balances new classes against exemplars: "
+                "expected memory of 1 or more. Received: no exemplar"
+            )
+
     def _recipe(self, stage):
         if isinstance(stage, Method):
             return self.settings.recipe
@@ -135,8 +148,7 @@ class _Trainer:
             streams=streams,
             epochs=recipe.epochs,
             seed=(self.settings.seed, self.task.increment.num_old, number),
-            crop_padding=recipe.crop_padding,
-            flip=recipe.flip,
+            augmentation=Augmentation(recipe.crop_padding, recipe.flip, recipe.resized_crop),
         )
 
     def _meta(self, stage, classifier, plan):
@@ -146,7 +158,7 @@ class _Trainer:
         task = self.task
         return MetaCoefficient(
             *(classifier, task.increment, self.options, task.images, task.labels),
-            *(plan.seed, plan.crop_padding),
+            *(plan.seed, plan.augmentation),
         )
 
     def _transforms(self, stage, recipe, student, classifier):
@@ -168,11 +180,6 @@ class _Trainer:
         labels, num_old = self.task.labels[kept], self.task.increment.num_old
         counts = np.bincount(labels)
         size = counts[:num_old].max()
-        if size == 0:
-            raise UserError(
-                f"The second stage of {self.options.name} balances new classes against exemplars: "
-                "expected memory of 1 or more. Received: no exemplar"
-            )
         chosen = [kept[labels < num_old]]
         for label in range(num_old, len(counts)):
             own = kept[labels == label]

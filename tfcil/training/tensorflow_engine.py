@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfcil.batch_norm import fuse_batch_norm
-from tfcil.layers.augmentation import crop_and_flip
+from tfcil.layers.augmentation import augment
 from tfcil.methods import Batch
 from tfcil.training.objective import objective
 
@@ -18,17 +18,17 @@ class TensorFlowEngine:
         transforms: list of gradient transforms.
         optimizer: a Keras optimizer.
         batch_size: images per step over all devices, a multiple of their number.
-        crop_padding: see `crop_and_flip`.
+        augmentation: an `Augmentation`.
     """
 
-    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, crop_padding):
+    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, augmentation):
         self._strategy = tf.distribute.get_strategy()
         self._student = fuse_batch_norm(student)
         self._teacher = teacher and fuse_batch_norm(teacher)
         self._terms, self._transforms = terms, transforms
         self._optimizer = optimizer
         self._batch_size = batch_size
-        self._crop_padding = crop_padding
+        self._augmentation = augmentation
         optimizer.build(student.trainable_variables)
         # XLA is slower on a CPU and fails under MirroredStrategy.
         self._run = tf.function(self._run_on_all, jit_compile=False)
@@ -39,7 +39,7 @@ class TensorFlowEngine:
         Args:
             images: (batch, height, width, channels) uint8.
             labels: (batch,) int32.
-            draws: (batch, 3) int32, see `tfcil.layers.augmentation.draw`.
+            draws: as `tfcil.layers.augmentation.draw` gives them.
             sizes: (terms,) what the sum of each term's values is divided by.
             alpha: see `tfcil.methods.Batch`.
 
@@ -69,7 +69,7 @@ class TensorFlowEngine:
         }
 
     def _run_on_one(self, images, labels, draws, sizes, alpha):
-        images = crop_and_flip(images, draws, self._crop_padding)
+        images = augment(images, draws, self._augmentation)
         teacher = None if self._teacher is None else self._teacher(images, training=False)
         variables = self._student.trainable_variables
         with tf.GradientTape() as tape:

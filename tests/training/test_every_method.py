@@ -1,0 +1,131 @@
+"""What holds for every method: the teacher is left alone, the model is plain Keras, JAX agrees."""
+
+import importlib.util
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from tiny_tasks import in_a_process, run, state
+
+from tfcil.catalogue import catalogue
+from tfcil.classifier import FEATURES, LOGITS, num_classes, save_classifier
+from tfcil.methods import method_named
+
+METHODS = [f"{name}:{about.losses[0]}" for name, about in sorted(catalogue().items())]
+RUNS = [*METHODS, "icarl:bce", "baseline:bsce", "lucir:meta-bsce", "lwf:relaxed-bsce"]
+
+PLAIN = """
+import sys
+from pathlib import Path
+
+sys.modules["tfcil"] = None  # an import of it fails
+
+import keras
+import numpy as np
+
+images = np.load("images.npy")
+found = {}
+for file in Path().glob("*.keras"):
+    model = keras.models.load_model(file)
+    assert model.layers[-1].name == "logits", file
+    assert model.get_layer("features").output.ndim == 2, file
+    found[file.stem] = model.predict(images, verbose=0)
+np.savez("logits", **found)
+"""
+
+
+@pytest.fixture(params=RUNS)
+def learned(request):
+    return run(*request.param.split(":"))
+
+
+def test_the_teacher_is_left_as_it_was(learned):
+    """Its weights, batch statistics and flags: the next method may go on from the same model."""
+    before, flags = learned.teacher_before
+    after, flags_after = state(learned.teacher)
+    assert flags_after == flags == [True] * len(flags)
+    for name, values in before.items():
+        for value, kept in zip(after[name], values, strict=True):
+            np.testing.assert_array_equal(value, kept, err_msg=name)
+
+
+def test_the_student_is_trainable_as_a_whole_and_of_keras_own_layers(learned):
+    assert all(layer.trainable for layer in learned.student.layers)
+    assert {type(layer).__module__.split(".")[0] for layer in learned.student.layers} == {"keras"}
+    assert learned.student.layers[-1].name == LOGITS
+    assert learned.student.get_layer(FEATURES).output.ndim == 2
+    assert num_classes(learned.student) == 7
+    assert not any(getattr(layer, "synchronized", False) for layer in learned.student.layers)
+
+
+def test_the_curve_is_finite_and_names_the_terms_of_each_stage(learned):
+    assert [row["stage"] for row in learned.curve] == [stage.name for stage in learned.stages]
+    for row in learned.curve:
+        assert all(np.isfinite(value) for name, value in row.items() if name != "stage")
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """The logits that plain Keras gives, by the name of the run; tfcil can't be imported there."""
+    folder = tmp_path_factory.mktemp("plain")
+    np.save(folder / "images.npy", run("baseline").images[::6])
+    for name in RUNS:
+        save_classifier(run(*name.split(":")).student, folder / f"{name.replace(':', '-')}.keras")
+    subprocess.run([sys.executable, "-c", PLAIN], cwd=folder, check=True)
+    with np.load(folder / "logits.npz") as stored:
+        return dict(stored)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_plain_keras_opens_the_saved_model_and_gets_the_same_logits(outside, name):
+    model = run(*name.split(":")).student
+    expected = model.predict(run("baseline").images[::6], verbose=0)
+    assert expected.shape == (10, 7)
+    np.testing.assert_allclose(outside[name.replace(":", "-")], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory):
+    out = tmp_path_factory.mktemp("jax") / "found.npz"
+    return in_a_process(out, "jax", "none", 1, RUNS)
+
+
+def assert_curves_agree(found, expected, rtol):
+    assert [list(row) for row in found] == [list(row) for row in expected]
+    for row, other in zip(found, expected, strict=True):
+        assert row["stage"] == other["stage"]
+        for name in set(row) - {"stage"}:
+            np.testing.assert_allclose(row[name], other[name], rtol=rtol, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs the extra `jax`")
+@pytest.mark.parametrize("name", RUNS)
+def test_jax_takes_the_same_steps(on_jax, name):
+    assert_curves_agree(on_jax[0][name], run(*name.split(":")).curve, rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def on_two_devices(tmp_path_factory):
+    out = tmp_path_factory.mktemp("mirrored") / "found.npz"
+    return in_a_process(out, "tensorflow", "mirrored", 2, ["lucir:ce", "ssil:ce"])
+
+
+@pytest.mark.parametrize("name", ["lucir:ce", "ssil:ce"])
+def test_two_devices_take_the_steps_of_one(on_two_devices, name):
+    """A mean over the old samples of each device's share would not be that of the batch.
+
+    And the first device of ssil has new images only.
+    """
+    curves, weights = on_two_devices
+    alone = run(*name.split(":"))
+    assert_curves_agree(curves[name], alone.curve, rtol=1e-4)
+    for value, same in zip(alone.student.get_weights(), weights[name], strict=True):
+        np.testing.assert_allclose(value, same, rtol=1e-4, atol=1e-5)
+
+
+def test_every_method_is_among_the_runs():
+    assert {name.split(":")[0] for name in RUNS} == set(catalogue())
+    assert all(isinstance(method_named(name).name, str) for name in catalogue())
+    assert keras.backend.backend() == "tensorflow"
