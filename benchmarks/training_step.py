@@ -35,41 +35,46 @@ class TfcilSteps:
     """Takes the steps of `tfcil.training`, with the batches that a task would get."""
 
     def __init__(self, images, labels, teacher, num_new, settings):
-        from tfcil.classifier import grow, num_classes
-        from tfcil.methods import Increment
-        from tfcil.params import Method, Recipe
-        from tfcil.training.batches import Plan
-        from tfcil.training.task import _engine
+        from tfcil.methods import Method
+        from tfcil.methods.baseline import METHOD
+        from tfcil.methods.classification import cross_entropy_term
+        from tfcil.params import TaskSettings
+        from tfcil.training.fit import learning_rates_of, make_engine
+        from tfcil.training.trainer import Trainer
 
-        recipe = Recipe(
-            epochs=100,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            crop_padding=settings.crop_padding,
-            flip=True,
+        recipe = {
+            "epochs": 100,
+            "batch_size": settings.batch_size,
+            "learning_rate": settings.learning_rate,
+            "momentum": settings.momentum,
+            "weight_decay": settings.weight_decay,
+            "crop_padding": settings.crop_padding,
+            "flip": True,
+        }
+        options = {
+            "loss": "ce",
+            "temperature": settings.temperature,
+            "distillation_weight": settings.distillation_weight,
+            "distillation_scale": "constant",
+        }
+        task = TaskSettings.of({"recipe": recipe, "method": options}, "benchmark")
+        trainer = Trainer(teacher, images, labels, task, 1, None)
+        method = (
+            METHOD
+            if trainer.task.increment.num_old
+            else Method(lambda options, increment: [cross_entropy_term()])
         )
-        method = Method(
-            loss="ce",
-            temperature=settings.temperature,
-            distillation_weight=settings.distillation_weight,
-            distillation_scale="constant",
-        )
-        counts = tuple(np.bincount(labels).tolist())
-        increment = Increment(num_classes(teacher), num_new, counts)
-        plan = Plan(
-            len(labels), recipe.batch_size, recipe.epochs, 0, 0, recipe.crop_padding, recipe.flip
-        )
-        student = grow(teacher, num_new, np.random.default_rng(0))
-        self.engine = _engine(student, teacher, increment, plan, recipe, method)
+        _, training = trainer.prepared(method, None, np.arange(len(labels)))
+        self.engine = make_engine(training, learning_rates_of(training.recipe, training.plan))
+        self.sizes = np.full(len(training.terms), settings.batch_size, "float32")
+        plan = training.plan
         self.images, self.labels = images, labels
         self.batches = (batch for epoch in range(plan.epochs) for batch in plan.epoch(epoch))
 
     def run(self, steps):
         """Takes steps and reads what the curve shows of them."""
         curves = [
-            self.engine.step(self.images[indices], self.labels[indices], draws)
+            self.engine.step(self.images[indices], self.labels[indices], draws, self.sizes)
             for indices, draws in islice(self.batches, steps)
         ]
         return [[float(value) for value in curve.values()] for curve in curves]
@@ -89,12 +94,12 @@ class BareSteps:
     def __init__(self, images, labels, teacher, num_new, settings):
         import tensorflow as tf
 
-        from tfcil.classifier import grow, num_classes
+        from tfcil.classifier import grown, num_classes
         from tfcil.layers.augmentation import crop_and_flip
 
         self.images, self.labels, self.settings = images, labels, settings
         self.generator = np.random.default_rng(0)
-        student = grow(teacher, num_new, np.random.default_rng(0))
+        student = grown(teacher, num_new, np.random.default_rng(0))
         variables = [variable.value for variable in student.trainable_variables]
         velocities = [tf.Variable(tf.zeros_like(variable)) for variable in variables]
         num_old, temperature = num_classes(teacher), settings.temperature
@@ -142,11 +147,11 @@ class BareSteps:
 
 def competitors(distil, settings):
     """Builds every implementation: 50 classes from nothing, or 10 more beside a teacher of 50."""
-    from tfcil.classifier import grow, untrained
+    from tfcil.classifier import grown, untrained
 
     def teacher():
         model = untrained("resnet32", (32, 32, 3), settings.mean, settings.std)
-        return grow(model, num_old, np.random.default_rng(0)) if distil else model
+        return grown(model, num_old, np.random.default_rng(0)) if distil else model
 
     num_old, num_new = (50, 10) if distil else (0, 50)
     images = np.random.default_rng(0).integers(0, 256, (10_000, 32, 32, 3), dtype="uint8")

@@ -82,6 +82,62 @@ def test_bad_value_is_told_in_one_line(key, value, told):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("method", "others", "told"),
+    [
+        (
+            {"name": "finetune"},
+            {"memory": 200},
+            "method.name=finetune is memory-free, expected memory=0. Received: memory=200",
+        ),
+        ({"name": "lwf", "loss": "bce"}, {"memory": 1}, "method.name=lwf is memory-free"),
+        (
+            {"loss": "relaxed-bsce"},
+            {"memory": 200},
+            "method.loss=relaxed-bsce is for classes without exemplars, expected memory=0 or "
+            "loss=bsce. Received: memory=200",
+        ),
+        (
+            {"loss": "meta-bsce"},
+            {"memory": 0},
+            "method.loss=meta-bsce learns its coefficient from exemplars, expected memory of 1 or "
+            "more. Received: memory=0",
+        ),
+        (
+            {"loss": "meta-bsce"},
+            {"strategy": "mirrored"},
+            "method.loss=meta-bsce runs on one device. Received: strategy=mirrored",
+        ),
+        *[
+            (
+                {"name": name, "loss": "ce", "second_stage": True},
+                {"second_stage": None},
+                f"method.name={name} has a second stage: expected a section second_stage",
+            )
+            for name in ("lucir", "podnet", "eeil", "der", "foster")
+        ],
+    ],
+)
+def test_a_method_that_the_rest_does_not_fit_is_told_in_one_line(method, others, told):
+    with pytest.raises(UserError) as error:
+        Params.of(DEFAULT | others | {"method": method}, "params.yaml")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "others"),
+    [
+        ({"name": "finetune", "loss": "relaxed-bsce"}, {"memory": 0}),
+        ({"name": "wa", "loss": "ce"}, {"second_stage": None}),  # corrects, trains nothing
+        ({"name": "podnet", "loss": "bsce"}, {"second_stage": None}),  # drops its second stage
+        ({"name": "der", "loss": "ce", "weight_aligning": True}, {"second_stage": None}),
+    ],
+)
+def test_a_method_asks_for_no_more_than_it_uses(method, others):
+    assert Params.of(DEFAULT | others | {"method": method}, "params.yaml").method.name
+
+
 @pytest.mark.parametrize("text", ["", "- 1\n", "memory: [", "a: 1\na: 2\n", "\t", "memory: \xff"])
 def test_bad_file_is_told_in_one_line(tmp_path, text):
     path = tmp_path / "params.yaml"

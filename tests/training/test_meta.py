@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfcil.layers import CosineDense, LocalSimilarity
+from tfcil.layers.augmentation import Augmentation
 from tfcil.methods import Increment
 from tfcil.params import Method
 from tfcil.training.meta import MetaCoefficient, meta_gradient
@@ -133,7 +134,7 @@ def coefficient(bias, images, labels, counts=(2, 20), **options):
     head.set_weights([np.array([[1, 0], [0, 1], [0, 0]], "float32"), np.array(bias, "float32")])
     method = Method(loss="meta-bsce", **options)
     return MetaCoefficient(
-        student, Increment(1, 1, counts), method, images, np.array(labels), (1, 2), 0
+        student, Increment(1, 1, counts), method, images, np.array(labels), (1, 2), Augmentation()
     )
 
 

@@ -238,14 +238,14 @@ def test_bic_tells_in_one_line_that_its_memory_is_too_small(monkeypatch):
 def test_balancing_without_an_exemplar_is_told_before_the_main_training(monkeypatch, name):
     teacher = run(name).teacher
     monkeypatch.setattr("tiny_tasks.EXEMPLARS", 0)
-    monkeypatch.delattr("tfcil.training.task._Trainer._train")
+    monkeypatch.delattr("tfcil.training.trainer.Trainer.prepared")
     with pytest.raises(UserError, match=r"expected memory of 1 or more\. Received: no exemplar"):
         learn(teacher, 1, Method(name=name, loss="ce", second_stage=True, proxies=3))
 
 
 def test_a_second_stage_without_a_recipe_is_told_before_the_main_training(monkeypatch):
     teacher = run("eeil").teacher
-    monkeypatch.delattr("tfcil.training.task._Trainer._train")
+    monkeypatch.delattr("tfcil.training.trainer.Trainer.prepared")
     with pytest.raises(UserError, match="a recipe for the second stage of eeil"):
         learn(teacher, 1, Method(name="eeil", loss="ce"), second_stage=None)
 

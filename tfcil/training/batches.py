@@ -9,6 +9,8 @@ import numpy as np
 
 from tfcil.layers.augmentation import Augmentation, draw
 
+NONE = Augmentation()
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -41,7 +43,7 @@ class Plan:
     streams: tuple[Stream, ...]
     epochs: int
     seed: tuple[int, ...]
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = NONE
 
     @property
     def batch_size(self) -> int:

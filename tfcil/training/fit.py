@@ -51,8 +51,8 @@ def fit(training, images, labels, on_epoch=None, epochs_before=0):
     Raises:
         UserError: where the loss stops being finite.
     """
-    rates = _rates(training.recipe, training.plan)
-    engine = _engine(training, rates)
+    rates = learning_rates_of(training.recipe, training.plan)
+    engine = make_engine(training, rates)
     labels = np.asarray(labels, "int32")
     curve = []
     for epoch in range(training.plan.epochs):
@@ -89,7 +89,8 @@ def _steps(training, engine, rates, epoch, images, labels):
             yield engine.step(*batch, sizes, training.meta.value)
 
 
-def _rates(recipe, plan):
+def learning_rates_of(recipe, plan):
+    """Computes the rate of each step of a plan, as its recipe says."""
     return learning_rates(
         plan.steps,
         plan.steps_per_epoch,
@@ -101,9 +102,9 @@ def _rates(recipe, plan):
     )
 
 
-def _engine(training, rates):
-    recipe = training.recipe
-    optimizer = keras.optimizers.SGD(TabulatedRates(rates), momentum=recipe.momentum)
+def make_engine(training, rates):
+    """Makes what takes the steps of a `Fit` at the given learning rates."""
+    optimizer = keras.optimizers.SGD(TabulatedRates(rates), momentum=training.recipe.momentum)
     return _engine_class()(
         training.student,
         training.teacher,
