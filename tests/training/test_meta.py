@@ -51,7 +51,9 @@ def shift(log_alpha, tau=1.0):
 
 
 def gradient(head, log_alpha, batch, balanced, tau=1.0):
-    tensors = [(tf.constant(features), tf.constant(labels)) for features, labels in (batch, balanced)]
+    tensors = [
+        (tf.constant(features), tf.constant(labels)) for features, labels in (batch, balanced)
+    ]
     increment = Increment(NUM_OLD, NUM_NEW, COUNTS)
     found = meta_gradient(tf.constant(log_alpha, "float64"), head, *tensors, RATE, increment, tau)
     assert found.dtype == tf.float64

@@ -4,14 +4,15 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from tiny_tasks import learn, run, state
+from tiny_tasks import assert_same, head_of, learn, of_backbone, run, settings, state, task_images
 
-from tfcil.classifier import FEATURES, LOGITS, Head, branches, copied, expose, num_classes
+from tfcil.classifier import LOGITS, Head, copied, expose, num_classes
 from tfcil.errors import UserError
 from tfcil.inference import forward
 from tfcil.methods import Increment, bic
 from tfcil.methods.head_weights import corrected_logits
 from tfcil.params import Method
+from tfcil.training.trainer import Trainer
 
 NUM_OLD, NUM_NEW, EXEMPLARS, IMAGES = 4, 3, 3, 15
 HEADS = {"lucir": Head("cosine"), "podnet": Head("local_similarity", 3)}
@@ -21,35 +22,10 @@ def outputs(model, images, name):
     return forward(expose(model, name), images)[name]
 
 
-def head_of(weights):
-    return weights[LOGITS]
-
-
-def of_backbone(weights):
-    """Weights and batch statistics of all layers but the heads."""
-    # Those that begin with "_" show the variables of the head once more.
-    return {
-        name: values
-        for name, values in weights.items()
-        if values and name not in (LOGITS, "auxiliary") and not name.startswith("_")
-    }
-
-
-def assert_same(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        for value, kept in zip(first[name], second[name], strict=True):
-            np.testing.assert_array_equal(value, kept, err_msg=name)
-
-
 def seen(stage):
     """The batches of all epochs: a list of arrays of indices."""
     plan = stage.plan
     return [indices for epoch in range(plan.epochs) for indices, _ in plan.epoch(epoch)]
-
-
-def names_of(found):
-    return [stage.name for stage in found.stages]
 
 
 @pytest.mark.parametrize("name", ["lucir", "podnet"])
@@ -125,65 +101,6 @@ def test_second_teacher_of_eeil_is_the_student_before_the_fine_tuning():
     assert_same(balancing.teacher[0], main.student[1])
     assert_same(balancing.teacher[1], balancing.teacher[0])
     assert num_classes(run("eeil").student) == 7
-
-
-def test_der_adds_a_backbone_per_task_and_keeps_the_others():
-    """Their features stay as they were, so weights and batch statistics did."""
-    second = run("der")
-    third = learn(second.student, 2, Method(name="der", loss="ce"))
-    images = third.images[::5]
-    models = [second.teacher, second.student, third.student]
-    features = [outputs(model, images, FEATURES) for model in models]
-    width = features[0].shape[1]
-    assert [one.shape[1] for one in features] == [width, 2 * width, 3 * width]
-    for older, newer in zip(features, features[1:], strict=False):
-        np.testing.assert_array_equal(newer[:, : older.shape[1]], older)
-        assert np.abs(newer[:, -width:] - older[:, -width:]).max() > 1e-3
-    assert [len(branches(model)) for model in models] == [1, 2, 3]
-    assert [num_classes(model) for model in models] == [4, 7, 9]
-    assert third.increments[0] == Increment(7, 2, (3,) * 7 + (15, 15), (4, 3))
-
-
-def test_der_starts_from_the_old_weights_and_then_trains_its_head_anew():
-    found = run("der")
-    main, balancing = found.stages
-    kernel, bias = found.teacher.get_layer(LOGITS).get_weights()
-    start, start_bias = head_of(main.student[0])
-    np.testing.assert_array_equal(start[: kernel.shape[0], :NUM_OLD], kernel)
-    np.testing.assert_array_equal(start_bias, [*bias, *[0] * NUM_NEW])
-    again, again_bias = head_of(balancing.student[0])
-    assert (again != head_of(main.student[1])[0]).all()
-    np.testing.assert_array_equal(again_bias, 0)
-
-
-def test_der_can_align_instead():
-    found = run("der", weight_aligning=True)
-    assert names_of(found) == ["main"]
-    old, new = mean_norms(found.student)
-    assert new == pytest.approx(old, rel=1e-5)
-
-
-def test_foster_is_compressed_to_one_backbone():
-    found = run("foster")
-    assert names_of(found) == ["main", "compression"]
-    assert len(branches(found.student)) == 1
-    kernel, bias = found.teacher.get_layer(LOGITS).get_weights()
-    more = NUM_NEW * (kernel.shape[0] + 1)
-    assert found.student.count_params() == found.teacher.count_params() + more
-    # It is taught by the expanded model, as that was at the end of its training.
-    boosting, compression = found.stages
-    for backbones in (of_backbone, lambda weights: {LOGITS: head_of(weights)}):
-        assert_same(backbones(compression.teacher[0]), backbones(boosting.student[1]))
-    assert_same(compression.teacher[0], compression.teacher[1])
-
-
-def test_foster_boosts_beside_a_frozen_backbone():
-    before, after = map(of_backbone, run("foster").stages[0].student)
-    old = {name for name in before if not name.endswith("_branch1")}
-    assert len(old) == len(before) / 2
-    assert_same({name: before[name] for name in old}, {name: after[name] for name in old})
-    moved = set(before) - old
-    assert all(np.abs(before[name][0] - after[name][0]).max() > 0 for name in moved)
 
 
 def test_bic_holds_images_out_that_it_neither_trains_on_nor_counts():
@@ -270,7 +187,7 @@ def test_wa_gives_new_columns_the_mean_norm_of_the_old_ones():
 @pytest.mark.parametrize(("loss", "options"), [("bsce", {}), ("ce", {"second_stage": False})])
 def test_wa_leaves_the_head_where_it_does_not_correct(loss, options):
     found = run("wa", loss, **options)
-    kernel, bias = found.student.get_layer(LOGITS).get_weights()
+    kernel, _ = found.student.get_layer(LOGITS).get_weights()
     np.testing.assert_array_equal(kernel, head_of(found.stages[0].student[1])[0])
 
 
@@ -291,6 +208,17 @@ def test_ssil_without_exemplars_trains_on_what_there_is(monkeypatch):
     monkeypatch.setattr("tiny_tasks.EXEMPLARS", 0)
     found = learn(run("ssil").teacher, 1, Method(name="ssil", loss="ce"))
     assert [stream.batch_size for stream in found.stages[0].plan.streams] == [16]
+
+
+@pytest.mark.parametrize(("batch_size", "replayed", "told"), [(15, 6, ""), (16, 5, "replay_")])
+def test_ssil_on_two_devices_needs_equal_shares_of_both(batch_size, replayed, told):
+    """An image that is left over would be counted and not seen."""
+    method = Method(name="ssil", loss="ce", replay_batch_size=replayed)
+    recipe = {"epochs": 1, "batch_size": batch_size}
+    chosen = settings(recipe=recipe, method=method, first_task=None)
+    trainer = Trainer(run("ssil").teacher, *task_images(1), chosen, num_devices=2, on_epoch=None)
+    with pytest.raises(UserError, match=f"of the 2 devices. Received: {told}batch_size="):
+        trainer.later_task()
 
 
 def test_meta_bsce_learns_its_coefficient_in_the_main_stage_of_later_tasks():

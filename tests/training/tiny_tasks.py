@@ -76,6 +76,29 @@ def state(model):
     return weights, [layer.trainable for layer in model.layers]
 
 
+def head_of(weights):
+    """The arrays of the head."""
+    return weights["logits"]
+
+
+def of_backbone(weights):
+    """Weights and batch statistics of all layers but the heads."""
+    # Those that begin with "_" show the variables of the head once more.
+    return {
+        name: values
+        for name, values in weights.items()
+        if values and name not in ("logits", "auxiliary") and not name.startswith("_")
+    }
+
+
+def assert_same(first, second):
+    """Compares the weights of two models, to the bit."""
+    assert first.keys() == second.keys()
+    for name in first:
+        for value, kept in zip(first[name], second[name], strict=True):
+            np.testing.assert_array_equal(value, kept, err_msg=name)
+
+
 def settings(**values):
     from tfcil.params import TaskSettings
 
@@ -139,9 +162,7 @@ def learn(teacher, number, method, strategy="none", **others):
 
     images, labels = task_images(number)
     earlier = [last - first for first, last in CLASSES[:number]]
-    chosen = settings(
-        method=method, first_task=None, earlier=earlier, strategy=strategy, **others
-    )
+    chosen = settings(method=method, first_task=None, earlier=earlier, strategy=strategy, **others)
     with mock.patch.multiple(trainer, fit=fit, method_named=method_named):
         student, curve = train_task(lambda: teacher, images, labels, chosen)
     return Run(teacher, student, curve, stages, increments, images, labels, before)
@@ -185,7 +206,6 @@ def main(out, strategy, cpus, *names):
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * int(cpus),
         )
-    from tfcil.classifier import open_classifier, save_classifier
     from tfcil.params import Method
 
     curves, weights = {}, {}

@@ -31,12 +31,11 @@ class LoadedDataset:
     class_names: tuple[str, ...]
 
 
-def open_dataset(params, root=".") -> Dataset:
+def open_dataset(params) -> Dataset:
     """Opens a data set; its images are read when they are asked for.
 
     Args:
         params: the section `dataset` of params.yaml.
-        root: folder that a relative `path` begins at.
 
     Raises:
         UserError: where there is no such data set, or it is not here and how to get it.
@@ -44,7 +43,7 @@ def open_dataset(params, root=".") -> Dataset:
     if params.name == "omniglot100":
         dataset = _omniglot100()
     elif params.name == "image_folder":
-        folder = Path(root, Path(params.path).expanduser())
+        folder = Path(params.path).expanduser()
         dataset = open_folder(folder, params.train_split, params.test_split)
     else:
         dataset = open_tfds(params.name, params.train_split, params.test_split)
@@ -56,13 +55,13 @@ def open_dataset(params, root=".") -> Dataset:
     return Dataset(dataset.train.map(fit), dataset.test.map(fit), dataset.class_names)
 
 
-def load_dataset(params, root=".") -> LoadedDataset:
+def load_dataset(params) -> LoadedDataset:
     """Reads a whole data set into memory; see `open_dataset` for the arguments.
 
     Raises:
         UserError: likewise, and where the images have several shapes.
     """
-    dataset = open_dataset(params, root)
+    dataset = open_dataset(params)
     train, test = (
         np.stack(list(of_one_shape(split.images(), params.name, params.image_size)))
         for split in (dataset.train, dataset.test)

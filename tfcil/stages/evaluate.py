@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfcil.classifier import open_classifier
-from tfcil.data.store import read_images
+from tfcil.data.store import Concatenated, read_images
 from tfcil.evaluation import predict
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, write_json
@@ -23,7 +23,7 @@ def evaluate(layout: Layout, params, key: str) -> None:
     make_deterministic()
     seen = read_json(layout.seen(key))["seen"]
     parts = [read_images(layout.test_images(one["task"]), one["digest"]) for one in seen]
-    images = np.concatenate([part[0] for part in parts])
+    images = Concatenated(*(part[0] for part in parts))
     labels = np.concatenate([part[1] for part in parts])
     model = open_classifier(layout.model(key))
     predictions = predict(model, images, ExemplarMemory.load(layout.memory(key)))

@@ -19,7 +19,7 @@ def prepare(layout: Layout, params) -> None:
         layout: where the files lie.
         params: the whole params.yaml; only `dataset`, `scenario` and `tasks` are read.
     """
-    dataset = open_dataset(params.dataset, layout.root)
+    dataset = open_dataset(params.dataset)
     order = class_order(params.scenario.order, len(dataset.class_names))
     specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
     tasks = build_tasks(specs, order, dataset.class_names)

@@ -139,6 +139,7 @@ class Trainer:
         is_old = self.task.labels[indices] < self.task.increment.num_old
         if stage.replays and is_old.any():
             new, old = indices[~is_old], indices[is_old]
+            _check_shares(self.num_devices, replay_batch_size=self.options.replay_batch_size)
             streams = (
                 Stream(new, _batch_size(recipe.batch_size, len(new), self.num_devices)),
                 Stream(old, self.options.replay_batch_size),
@@ -209,12 +210,17 @@ def _frozen(teacher, stage):
 
 def _batch_size(wanted, size, num_devices) -> int:
     """A batch is never larger than the training set, and each device has an equal share of it."""
-    if wanted % num_devices:
-        raise UserError(
-            f"Expected a batch size that is a multiple of the {num_devices} devices. "
-            f"Received: batch_size={wanted}"
-        )
+    _check_shares(num_devices, batch_size=wanted)
     return min(wanted, max(size // num_devices, 1) * num_devices)
+
+
+def _check_shares(num_devices, **sizes):
+    for name, size in sizes.items():
+        if size % num_devices:
+            raise UserError(
+                f"Expected a batch size that is a multiple of the {num_devices} devices. "
+                f"Received: {name}={size}"
+            )
 
 
 def _increment(num_old, labels, earlier) -> Increment:
