@@ -61,8 +61,9 @@ def test_other_names_of_the_split_to_evaluate_on(pets, name):
     assert load_dataset(settings(pets, test_split=name)).test_labels.tolist() == [0, 1]
 
 
-def test_a_relative_path_begins_at_the_folder_of_params_yaml(pets):
-    assert open_dataset(settings("pets"), pets.parent).class_names == ("cat", "dog")
+def test_a_relative_path_begins_at_the_current_folder(pets, monkeypatch):
+    monkeypatch.chdir(pets.parent)
+    assert open_dataset(settings("pets")).class_names == ("cat", "dog")
 
 
 def test_images_of_several_sizes_are_resized(pets):

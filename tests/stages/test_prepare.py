@@ -36,7 +36,7 @@ def params(dataset, *classes):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """Images of 4 classes; the value of a pixel is 10 times the label, plus the image's number."""
     for part, count in {"train": 3, "test": 2}.items():
         for label, name in enumerate(NAMES):
@@ -44,6 +44,7 @@ def folder(tmp_path):
             for number in range(count):
                 image = Image.new("RGB", (4, 3), (10 * label + number,) * 3)
                 image.save(tmp_path / "images" / part / name / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
