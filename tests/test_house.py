@@ -15,7 +15,8 @@ FLOORS = (
     *("catalogue", "method_options", "scenario", "metrics"),
     *("params", "params_file", "exemplars", "data"),
     *("losses", "layers", "backbones", "classifier", "batch_norm", "inference", "methods"),
-    *("training", "learning", "evaluation", "export", "report", "stages", "grid", "cli", "__main__"),
+    *("training", "learning", "evaluation", "export", "report"),
+    *("stages", "grid", "cli", "__main__"),
 )
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
 WITHOUT_FRAMEWORK = ("names", "files", "sections", "scenario", "metrics", "params", "exemplars")

@@ -129,6 +129,7 @@ def test_a_method_that_the_rest_does_not_fit_is_told_in_one_line(method, others,
     ("method", "others"),
     [
         ({"name": "finetune", "loss": "relaxed-bsce"}, {"memory": 0}),
+        ({"name": "wa", "loss": "ce", "second_stage": False}, {"memory": 0}),
         ({"name": "wa", "loss": "ce"}, {"second_stage": None}),  # corrects, trains nothing
         ({"name": "podnet", "loss": "bsce"}, {"second_stage": None}),  # drops its second stage
         ({"name": "der", "loss": "ce", "weight_aligning": True}, {"second_stage": None}),

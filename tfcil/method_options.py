@@ -106,6 +106,11 @@ class Method(Section):
             raise ValueError(
                 f"{self.name} has no option weight_aligning. Received: method.weight_aligning=true"
             )
+        if self.weight_aligning and not self.has_second_stage:
+            raise ValueError(
+                "weight_aligning is a second stage, which is dropped with a balanced softmax or "
+                "second_stage=false. Received: method.weight_aligning=true"
+            )
         if self.second_stage is False and about.second_stage == "compression":
             raise ValueError(
                 f"{self.name} is not complete without its second stage. "
@@ -131,7 +136,7 @@ class Method(Section):
         )
         if self.logit_adjust > 0 and remover:
             raise ValueError(
-                f"{remover} already removes the class prior, logit_adjust would remove it twice: "
+                f"the class prior is removed by {remover}, logit_adjust would remove it twice: "
                 "choose loss=ce without a second stage, or logit_adjust=0"
             )
         return self
@@ -167,4 +172,35 @@ class Method(Section):
             proxies=self.proxies if self.about.head == "local_similarity" else 1,
             loss=loss,
             nca=self.nca if loss == "nca" else "released",
+        )
+
+
+def check_fit(method: Method, memory: int, strategy: str, second_stage) -> None:
+    """Raises a ValueError where a method needs another memory, strategy or second stage."""
+    if memory and not method.about.memory:
+        raise ValueError(
+            f"method.name={method.name} is memory-free, expected memory=0. "
+            f"Received: memory={memory}"
+        )
+    if memory and method.loss == "relaxed-bsce":
+        raise ValueError(
+            "method.loss=relaxed-bsce is for classes without exemplars, expected memory=0 or "
+            f"loss=bsce. Received: memory={memory}"
+        )
+    if not memory and method.loss == "meta-bsce":
+        raise ValueError(
+            "method.loss=meta-bsce learns its coefficient from exemplars, expected memory of 1 "
+            "or more. Received: memory=0"
+        )
+    if strategy == "mirrored" and method.loss == "meta-bsce":
+        raise ValueError("method.loss=meta-bsce runs on one device. Received: strategy=mirrored")
+    needs_exemplars = method.about.second_stage in ("balancing", "correction")
+    if not memory and method.has_second_stage and needs_exemplars:
+        raise ValueError(
+            f"the second stage of {method.name} needs exemplars, expected memory of 1 or more, "
+            "or method.second_stage=false. Received: memory=0"
+        )
+    if method.trains_second_stage and second_stage is None:
+        raise ValueError(
+            f"method.name={method.name} has a second stage: expected a section second_stage"
         )

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
 
 from tfcil.errors import UserError
-from tfcil.method_options import FirstTask, Method, NonNegative, PositiveInt
+from tfcil.method_options import FirstTask, Method, NonNegative, PositiveInt, check_fit
 from tfcil.names import check_backbone
 from tfcil.scenario import check_chain, check_order_name
 from tfcil.sections import Section
@@ -222,30 +222,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _method_fits_the_rest(self):
-        method = self.method
-        if self.memory and not method.about.memory:
-            raise ValueError(
-                f"method.name={method.name} is memory-free, expected memory=0. "
-                f"Received: memory={self.memory}"
-            )
-        if self.memory and method.loss == "relaxed-bsce":
-            raise ValueError(
-                "method.loss=relaxed-bsce is for classes without exemplars, expected memory=0 or "
-                f"loss=bsce. Received: memory={self.memory}"
-            )
-        if not self.memory and method.loss == "meta-bsce":
-            raise ValueError(
-                "method.loss=meta-bsce learns its coefficient from exemplars, expected memory of 1 "
-                "or more. Received: memory=0"
-            )
-        if self.strategy == "mirrored" and method.loss == "meta-bsce":
-            raise ValueError(
-                "method.loss=meta-bsce runs on one device. Received: strategy=mirrored"
-            )
-        if method.trains_second_stage and self.second_stage is None:
-            raise ValueError(
-                f"method.name={method.name} has a second stage: expected a section second_stage"
-            )
+        check_fit(self.method, self.memory, self.strategy, self.second_stage)
         return self
 
     @model_validator(mode="after")

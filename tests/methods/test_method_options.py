@@ -24,20 +24,21 @@ def options(name, loss="ce", **others):
         ),
         (
             ("baseline", "bsce", {"logit_adjust": 1}),
-            "loss=bsce already removes the class prior, logit_adjust would remove it twice",
+            "the class prior is removed by loss=bsce, logit_adjust would remove it twice",
         ),
-        (("podnet", "ce", {"logit_adjust": 1}), "the second stage of podnet already removes the"),
-        (("wa", "ce", {"logit_adjust": 0.5}), "the second stage of wa already removes the class"),
+        (("podnet", "ce", {"logit_adjust": 1}), "removed by the second stage of podnet,"),
+        (("wa", "ce", {"logit_adjust": 0.5}), "removed by the second stage of wa,"),
         (
             ("lucir", "ce", {"logit_adjust": 1, "second_stage": True}),
-            "the second stage of lucir already removes the class prior",
+            "removed by the second stage of lucir,",
         ),
         (
             ("der", "ce", {"logit_adjust": 1, "weight_aligning": True}),
-            "the second stage of der already removes the class prior",
+            "removed by the second stage of der,",
         ),
-        (("ssil", "ce", {"logit_adjust": 1}), "its separated softmax already removes the class"),
-        (("foster", "ce", {"logit_adjust": 1}), "its class weights already removes the class"),
+        (("der", "bsce", {"weight_aligning": True}), "weight_aligning is a second stage, which is"),
+        (("ssil", "ce", {"logit_adjust": 1}), "removed by its separated softmax,"),
+        (("foster", "ce", {"logit_adjust": 1}), "removed by its class weights,"),
         (
             ("ssil", "bsce", {}),
             "ssil is trained with loss=ce, as its separated softmax already balances it. "
@@ -124,7 +125,7 @@ def test_correction_can_be_left_out_and_a_logit_adjustment_takes_its_place():
 
 
 def test_aligning_is_a_second_stage_without_a_training():
-    method = options("der", weight_aligning=True)
+    method = options("der", "ce", weight_aligning=True)
     assert (method.has_second_stage, method.trains_second_stage) == (True, False)
 
 

@@ -2,7 +2,8 @@
 
 Before each step, the head takes a virtual step on the batch with the balanced softmax under the
 coefficient alpha; alpha then moves so that the cross-entropy of the moved head on a class-balanced
-batch falls. Features are constants in this, so that the inner gradient is the head's alone.
+batch falls. Features are constants in this, so that the inner gradient is the head's alone; the
+virtual step knows no weight decay and moves columns that the real one may freeze.
 
 This is our reading of Jodelet et al. 2021 (arXiv 2103.12532), after the Meta-Sampler of Ren et al.
 2020 (arXiv 2007.10740).
