@@ -5,6 +5,10 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +64,37 @@ def test_interruption_of_the_terminal_is_left_to_the_parent(pool):
     """Ctrl-C reaches the workers too; a job must not end by it."""
     interrupted = functools.partial(signal.raise_signal, signal.SIGINT)
     assert dict(pool.run([("alive", interrupted)])) == {"alive": None}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_workers_do_not_outlive_a_parent_that_was_killed(tmp_path):
+    """They would go on with trainings that nobody waits for, and starve the next ones."""
+    script = (
+        "import functools, pathlib, threading, time\n"
+        "from tfcil.grid.pool import Pool\n"
+        "if __name__ == '__main__':\n"
+        f"    with Pool(1, pathlib.Path({str(tmp_path)!r})) as pool:\n"
+        "        jobs = [('key', functools.partial(time.sleep, 60))]\n"
+        "        run = threading.Thread(target=lambda: list(pool.run(jobs)), daemon=True)\n"
+        "        run.start()\n"
+        "        while pool._processes[0] is None:\n"
+        "            time.sleep(0.05)\n"
+        "        print(pool._processes[0].pid, flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    file = tmp_path / "parent.py"
+    file.write_text(script)
+    with subprocess.Popen([sys.executable, file], stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        time.sleep(1)  # until it sleeps
+        parent.kill()
+    ends = time.monotonic() + 10
+    while is_running(worker) and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert not is_running(worker)
+
+
+def is_running(process):
+    """Nobody may be there to collect an orphan that has ended."""
+    status = Path(f"/proc/{process}/status")
+    return status.exists() and "zombie" not in status.read_text()

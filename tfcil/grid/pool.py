@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 from collections import deque
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ def _serve(connection, log) -> None:
     """Does one job after the other until the parent process has no more."""
     # Ctrl-C reaches every process of the terminal; the parent ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as file:
         os.dup2(file.fileno(), 1)
@@ -125,3 +127,9 @@ def _serve(connection, log) -> None:
                 kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
                 outcome = Failure(kind + " ".join(str(error).split()))
             connection.send(outcome)
+
+
+def _end_with_parent() -> None:
+    """Ends this process with its parent, however that was killed, and not after its training."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
