@@ -50,7 +50,7 @@ def write_page(grid, runs, command: str, bases) -> None:
         parts += _second_stage_table(variants)
     parts += _unfinished(runs)
     if grid.published:
-        parts += ["## Published figures", "Of others, on other data:", grid.published.strip()]
+        parts += ["## Published figures", grid.published.strip()]
     if grid.notes:
         parts += ["## Notes", grid.notes.strip()]
     with write_atomically(page) as aside:

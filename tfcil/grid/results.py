@@ -81,5 +81,5 @@ def second_stage_pairs(variants) -> list[tuple[Variant, Variant]]:
 
 def _all_but_loss(variant) -> dict:
     return variant.params.model_dump(
-        exclude={"seed": True, "method": {"loss", "second_stage"}},
+        exclude={"seed": True, "second_stage": True, "method": {"loss", "second_stage"}},
     )
