@@ -38,7 +38,8 @@ def learn(
         recipe: dictionary with the keys of the section `increment` of params.yaml.
         method: dictionary with the keys of the section `method`; the same for every task.
         exemplars: dictionary with the keys of the section `exemplars`.
-        second_stage: dictionary with the keys of the section `second_stage`, for methods with one.
+        second_stage: dictionary with the keys of the section `second_stage`, for methods with one;
+            by default `recipe`.
         earlier: number of classes of each task before, for methods that distil them one by one;
             by default the classes that `model` knows are one task.
         backbone: network of the first task, as in params.yaml.
