@@ -6,7 +6,7 @@ output, the layer `logits` the last. Files hold Keras's own layers only, so anyb
 """
 
 from tfcil.classifier.files import open_classifier, save_classifier
-from tfcil.classifier.growth import branches, copied, expanded, grown
+from tfcil.classifier.growth import branches, copied, drawn, expanded, grown
 from tfcil.classifier.heads import Head, plain
 from tfcil.classifier.model import FEATURES, LOGITS, expose, num_classes, untrained
 
@@ -16,6 +16,7 @@ __all__ = [
     "Head",
     "branches",
     "copied",
+    "drawn",
     "expanded",
     "expose",
     "grown",

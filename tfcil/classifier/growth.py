@@ -37,7 +37,7 @@ def grown(model, num_new, generator, head=None, columns=None):
     copy = copied(keras.Model(model.input, model.get_layer(FEATURES).output, name=model.name))
     dimension, num_old = copy.output.shape[-1], num_classes(model)
     if columns is None:
-        columns = _drawn(generator, dimension, num_new * head.proxies)
+        columns = drawn(generator, dimension, num_new * head.proxies)
     layer = head.layer(num_old + num_new)
     student = keras.Model(copy.input, layer(copy.output), name=model.name)
     old_kernel, rest = head.read(model) if num_old else (columns[:, :0], None)
@@ -77,7 +77,7 @@ def expanded(model, num_new, generator):
     outputs = [*trunk.outputs, *branch.outputs]
     features = keras.layers.Concatenate(dtype="float32", name=FEATURES)(outputs)
     old_kernel, old_bias = Head().read(model)
-    kernel = _drawn(generator, features.shape[-1], old_kernel.shape[1] + num_new)
+    kernel = drawn(generator, features.shape[-1], old_kernel.shape[1] + num_new)
     kernel[: old_kernel.shape[0], : old_kernel.shape[1]] = old_kernel
     head = Head().layer(kernel.shape[1])
     student = keras.Model(trunk.input, head(features), name=model.name)
@@ -107,6 +107,7 @@ def _renamed_copy(inputs, outputs, rename, new_input=None):
     return copy
 
 
-def _drawn(generator, dimension, count):
+def drawn(generator, dimension, count):
+    """Draws weight vectors, (dimension, count), from U(-1/sqrt(dimension), 1/sqrt(dimension))."""
     bound = dimension**-0.5
     return generator.uniform(-bound, bound, (dimension, count)).astype("float32")

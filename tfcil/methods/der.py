@@ -6,7 +6,7 @@ pruned.
 Reference: Yan et al., "DER: Dynamically Expandable Representation" (arXiv 2103.16788).
 """
 
-from tfcil.classifier import LOGITS
+from tfcil.classifier import LOGITS, drawn
 from tfcil.losses import auxiliary_crossentropy
 from tfcil.methods.base import Method, Stage, Term
 from tfcil.methods.classification import classification_term, cross_entropy_term
@@ -31,8 +31,7 @@ def _terms(options, increment):
 def _with_new_head(task, trained):
     head = trained.get_layer(LOGITS)
     kernel, bias = head.get_weights()
-    bound = kernel.shape[0] ** -0.5
-    head.set_weights([task.generator.uniform(-bound, bound, kernel.shape), 0 * bias])
+    head.set_weights([drawn(task.generator, *kernel.shape), 0 * bias])
     return trained
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfcil.classifier import branches
+from tfcil.classifier import branches, drawn
 
 
 def expanded_with_head(task, units):
@@ -16,7 +16,6 @@ def expanded_with_head(task, units):
     head = keras.layers.Dense(units, dtype="float32", name="auxiliary")
     auxiliary = head(branches(student)[-1].output)
     kernel, bias = head.get_weights()
-    bound = kernel.shape[0] ** -0.5
-    head.set_weights([task.generator.uniform(-bound, bound, kernel.shape), bias])
+    head.set_weights([drawn(task.generator, *kernel.shape), bias])
     outputs = {"logits": student.output, "auxiliary": auxiliary}
     return keras.Model(student.input, outputs, name=student.name)
