@@ -116,13 +116,14 @@ def test_bic_holds_images_out_that_it_neither_trains_on_nor_counts():
 def test_bic_folds_its_bias_into_the_saved_model():
     """The model's logits are the corrected ones, of held-out images that are balanced."""
     fitted = []
+    teacher = run("bic").teacher
 
     def fit_bias(logits, labels, num_old):
         fitted.append((logits, labels, num_old))
         return 0.5, -1.0
 
     with mock.patch.object(bic, "fit_bias", fit_bias):
-        found = learn(run("bic").teacher, 1, Method(name="bic", loss="ce", held_out=0.4))
+        found = learn(teacher, 1, Method(name="bic", loss="ce", held_out=0.4))
     ((logits, labels, num_old),) = fitted
     assert num_old == NUM_OLD
     assert np.bincount(labels).tolist() == [1] * 7
