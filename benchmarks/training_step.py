@@ -39,7 +39,7 @@ class TfcilSteps:
         from tfcil.methods.baseline import METHOD
         from tfcil.methods.classification import cross_entropy_term
         from tfcil.params import TaskSettings
-        from tfcil.training.fit import learning_rates_of, make_engine
+        from tfcil.training.fit import make_engine
         from tfcil.training.trainer import Trainer
 
         recipe = {
@@ -65,7 +65,7 @@ class TfcilSteps:
             else Method(lambda options, increment: [cross_entropy_term()])
         )
         _, training = trainer.prepared(method, None, np.arange(len(labels)))
-        self.engine = make_engine(training, learning_rates_of(training.recipe, training.plan))
+        self.engine = make_engine(training)
         self.sizes = np.full(len(training.terms), settings.batch_size, "float32")
         plan = training.plan
         self.images, self.labels = images, labels

@@ -23,6 +23,7 @@ class Fit:
         recipe: section of params.yaml.
         plan: the `Plan` of its batches.
         meta: a `MetaCoefficient`, or `None`.
+        number: of the stage, from 0.
     """
 
     stage: str
@@ -33,9 +34,10 @@ class Fit:
     recipe: object
     plan: object
     meta: MetaCoefficient | None = field(default=None)
+    number: int = 0
 
 
-def fit(training, images, labels, on_epoch=None, epochs_before=0):
+def fit(training, images, labels, on_epoch=None, epochs_before=0, checkpoint=None):
     """Trains the student in place.
 
     Args:
@@ -44,6 +46,7 @@ def fit(training, images, labels, on_epoch=None, epochs_before=0):
         labels: (n,) their classes.
         on_epoch: called after each epoch with its row of the curve.
         epochs_before: epochs of the stages before.
+        checkpoint: the task's `Checkpoint`, if it has one.
 
     Returns:
         The curve: a list with a dictionary per epoch.
@@ -52,10 +55,16 @@ def fit(training, images, labels, on_epoch=None, epochs_before=0):
         UserError: where the loss stops being finite.
     """
     rates = learning_rates_of(training.recipe, training.plan)
-    engine = make_engine(training, rates)
+    optimizer = _optimizer(training, rates)
+    kept = _variables(training, optimizer)
+    curve = checkpoint.restore(training.number, kept) if checkpoint else []
+    if training.meta:
+        training.meta.go_on_from(training.plan.first_step(len(curve)))
+    engine = make_engine(training, optimizer)
     labels = np.asarray(labels, "int32")
-    curve = []
-    for epoch in range(training.plan.epochs):
+    for row in curve if on_epoch else ():
+        on_epoch(row)
+    for epoch in range(len(curve), training.plan.epochs):
         steps = list(_steps(training, engine, rates, epoch, images, labels))
         # Read once per epoch: reading a value waits for the step that makes it.
         means = {name: float(np.mean([float(step[name]) for step in steps])) for name in steps[0]}
@@ -70,10 +79,19 @@ def fit(training, images, labels, on_epoch=None, epochs_before=0):
         curve.append(row | means)
         if training.meta:
             curve[-1]["alpha"] = training.meta.value
+        if checkpoint:
+            engine.write_back()
+            checkpoint.save(training.number, kept, curve)
         if on_epoch:
             on_epoch(curve[-1])
     engine.write_back()
     return curve
+
+
+def _variables(training, optimizer):
+    """All that a training changes: what the seeds of dropout layers have come to, too."""
+    meta = training.meta.variables if training.meta else []
+    return [*training.student.variables, *optimizer.variables, *meta]
 
 
 def _steps(training, engine, rates, epoch, images, labels):
@@ -102,9 +120,16 @@ def learning_rates_of(recipe, plan):
     )
 
 
-def make_engine(training, rates):
-    """Makes what takes the steps of a `Fit` at the given learning rates."""
+def _optimizer(training, rates):
     optimizer = keras.optimizers.SGD(TabulatedRates(rates), momentum=training.recipe.momentum)
+    optimizer.build(training.student.trainable_variables)
+    return optimizer
+
+
+def make_engine(training, optimizer=None):
+    """Makes what takes the steps of a `Fit`, with an optimizer that may be on its way already."""
+    if optimizer is None:
+        optimizer = _optimizer(training, learning_rates_of(training.recipe, training.plan))
     return _engine_class()(
         training.student,
         training.teacher,

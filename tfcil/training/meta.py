@@ -54,6 +54,15 @@ class MetaCoefficient:
         """alpha."""
         return float(np.exp(ops.convert_to_numpy(self._log_alpha)))
 
+    @property
+    def variables(self) -> list:
+        """All that learning alpha changes."""
+        return [self._log_alpha, *self._adam.variables]
+
+    def go_on_from(self, step: int) -> None:
+        """Goes on with the batch of a later step."""
+        self._step = step
+
     def update(self, images, labels, draws, rate):
         """Moves alpha once.
 

@@ -7,7 +7,7 @@ from tfcil.training.strategy import devices
 from tfcil.training.trainer import Trainer
 
 
-def train_task(open_teacher, images, labels, settings, on_epoch=None):
+def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint=None):
     """Teaches a model the classes it has no logits for yet.
 
     The first task is learned with a plain classification loss: there is nothing to forget, and its
@@ -21,6 +21,7 @@ def train_task(open_teacher, images, labels, settings, on_epoch=None):
         labels: (n,) ranks of their classes; the new ones follow those the teacher knows.
         settings: the `TaskSettings`.
         on_epoch: called after each epoch with its row of the curve.
+        checkpoint: a `Checkpoint` from which a killed training goes on; `None`: none is kept.
 
     Returns:
         The fitted student, of Keras's own layers only, and its curve: a list with a dictionary per
@@ -31,6 +32,8 @@ def train_task(open_teacher, images, labels, settings, on_epoch=None):
     """
     with devices(settings.strategy) as num_devices:
         teacher = open_teacher()
-        trainer = Trainer(teacher, images, np.asarray(labels), settings, num_devices, on_epoch)
+        trainer = Trainer(
+            teacher, images, np.asarray(labels), settings, num_devices, on_epoch, checkpoint
+        )
         student = trainer.first_task() if num_classes(teacher) == 0 else trainer.later_task()
         return student, trainer.curve

@@ -27,6 +27,7 @@ class Trainer:
         settings: the `TaskSettings`.
         num_devices: that share each batch.
         on_epoch: called after each epoch with its row of the curve.
+        checkpoint: the task's `Checkpoint`, or `None`.
 
     Attributes:
         curve: a dictionary per epoch so far.
@@ -35,8 +36,11 @@ class Trainer:
         UserError: where the labels don't fit the teacher.
     """
 
-    def __init__(self, teacher, images, labels, settings, num_devices, on_epoch):
+    def __init__(
+        self, teacher, images, labels, settings, num_devices, on_epoch=None, checkpoint=None
+    ):
         self.settings, self.num_devices, self.on_epoch = settings, num_devices, on_epoch
+        self.checkpoint = checkpoint
         self.options = settings.method
         self.curve = []
         increment = _increment(num_classes(teacher), labels, settings.earlier)
@@ -75,7 +79,8 @@ class Trainer:
     def _train(self, stage, trained, indices):
         classifier, training = self.prepared(stage, trained, indices)
         images, labels = self.task.images, self.task.labels
-        self.curve += fit(training, images, labels, self.on_epoch, len(self.curve))
+        before = len(self.curve)
+        self.curve += fit(training, images, labels, self.on_epoch, before, self.checkpoint)
         synchronize_batch_norm(classifier, False)
         return classifier
 
@@ -110,6 +115,7 @@ class Trainer:
             recipe,
             plan,
             self._meta(stage, classifier, plan),
+            _number(stage),
         )
         return classifier, training
 
@@ -144,11 +150,10 @@ class Trainer:
                 Stream(new, _batch_size(recipe.batch_size, len(new), self.num_devices)),
                 Stream(old, self.options.replay_batch_size),
             )
-        number = 0 if isinstance(stage, Method) else 1
         return Plan(
             streams=streams,
             epochs=recipe.epochs,
-            seed=(self.settings.seed, self.task.increment.num_old, number),
+            seed=(self.settings.seed, self.task.increment.num_old, _number(stage)),
             augmentation=Augmentation(recipe.crop_padding, recipe.flip, recipe.resized_crop),
         )
 
@@ -187,6 +192,10 @@ class Trainer:
             features = forward(expose(classifier, "features"), self.task.images[own])["features"]
             chosen.append(own[herding(features, size)])
         return np.concatenate(chosen)
+
+
+def _number(stage) -> int:
+    return 0 if isinstance(stage, Method) else 1
 
 
 def _classifier_of(student):

@@ -1,0 +1,96 @@
+"""The state of an unfinished training, after each epoch: a run that was killed goes on from it."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from tfcil.errors import UserError
+from tfcil.files import load_npz, save_npz
+
+
+class Checkpoint:
+    """One file that holds the last finished epoch of a task, and what its earlier stages made.
+
+    Batches, augmentation and rates are pure functions of the step, so the variables and the number
+    of epochs are all there is to keep.
+
+    Args:
+        path: the npz file.
+        digest: of all that decides the training; a file of another one is passed over.
+    """
+
+    def __init__(self, path, digest):
+        self._path, self._digest = Path(path), digest
+        self._stages = self._load()
+
+    def restore(self, stage, variables) -> list[dict]:
+        """Sets variables to their values after the last finished epoch of a stage.
+
+        Args:
+            stage: number of the stage.
+            variables: list of Keras variables, as given to `save`.
+
+        Returns:
+            The curve so far: a dictionary per finished epoch, none where nothing is finished.
+        """
+        if stage not in self._stages:
+            return []
+        curve, values = self._stages[stage]
+        if [value.shape for value in values] != [tuple(one.shape) for one in variables]:
+            self._tell("it belongs to another network")
+            self._stages = {}
+            return []
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return list(curve)
+
+    def save(self, stage, variables, curve) -> None:
+        """Writes the state after an epoch; the file before it stays until this one is whole.
+
+        Args:
+            stage: number of the stage.
+            variables: list of Keras variables.
+            curve: a dictionary per epoch of the stage.
+        """
+        values = [ops.convert_to_numpy(variable.value) for variable in variables]
+        self._stages[stage] = (list(curve), values)
+        state = {
+            "digest": self._digest,
+            "curves": {str(number): rows for number, (rows, _) in self._stages.items()},
+        }
+        arrays = {
+            f"{number}_{index:05}": value
+            for number, (_, kept) in self._stages.items()
+            for index, value in enumerate(kept)
+        }
+        save_npz(self._path, state=np.array(json.dumps(state)), **arrays)
+
+    def remove(self) -> None:
+        """Removes the file; the training is finished."""
+        self._path.unlink(missing_ok=True)
+
+    def _load(self):
+        if not self._path.exists():
+            return {}
+        try:
+            (text,) = load_npz(self._path, "state")
+            state = json.loads(str(text))
+            if state["digest"] != self._digest:
+                return {}
+            return {
+                int(number): self._stage(number, rows) for number, rows in state["curves"].items()
+            }
+        except (UserError, ValueError, KeyError, TypeError):
+            self._tell("it is damaged")
+            return {}
+
+    def _stage(self, number, rows):
+        with np.load(self._path, allow_pickle=False) as stored:
+            names = sorted(name for name in stored.files if name.startswith(f"{number}_"))
+        return rows, load_npz(self._path, *names)
+
+    def _tell(self, reason):
+        print(f"checkpoint passed over: {reason} ({self._path})", file=sys.stderr)
