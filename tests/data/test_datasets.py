@@ -48,7 +48,7 @@ def test_size_and_classes_are_those_of_the_settings():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"name": "image_folder"}, "dataset.name=image_folder, dataset.path=None"),
+        ({"name": "folder"}, "dataset.name=folder, dataset.path=None"),
         ({"name": "cifar10", "path": "x"}, "dataset.name=cifar10, dataset.path=x"),
         ({"name": "cifar10", "resize": "crop"}, "dataset.image_size=None"),
         ({"name": "cifar10", "classes": "imagenet100"}, "dataset.classes=imagenet100"),

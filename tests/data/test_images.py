@@ -1,10 +1,17 @@
 """Images are read as they are meant to be seen, resized as published, and summed up exactly."""
 
+import hashlib
+import threading
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfcil.data.images import channel_statistics, read_image, resize
+from tfcil.data import images
+from tfcil.data.images import channel_statistics, check_image, read_image, resize
 from tfcil.errors import UserError
 
 GRADIENT = np.add.outer(np.arange(6) * 40, np.arange(4) * 10).astype("uint8")
@@ -95,3 +102,48 @@ def test_statistics_do_not_depend_on_how_many_images_are_read_at_once(batch_size
     pixels = images.reshape(-1, 3).astype("float64")
     assert mean == [round(one, 4) for one in pixels.mean(axis=0)]
     assert std == [*(round(one, 4) for one in pixels.std(axis=0)[:2]), 1.0]
+
+
+def test_a_line_of_pixels_is_cropped_in_little_memory():
+    """Its shorter side brought to the size, the longer would be of 25 million pixels."""
+    line = np.zeros((1, 100000, 3), "uint8")
+    line[:, 49000:51000] = 200
+    tracemalloc.start()
+    assert (resize(line, 224, "crop") == 200).all()
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+
+
+def test_what_is_transparent_keeps_the_colour_it_has(tmp_path):
+    """As `convert("RGB")` does, which other readers of image folders use as well."""
+    for number, mode in enumerate(["RGBA", "LA"]):
+        picture = Image.new(mode, (2, 2), (90,) * (len(mode) - 1) + (0,))
+        picture.save(tmp_path / f"{number}.png")
+        np.testing.assert_array_equal(read_image(tmp_path / f"{number}.png"), 90)
+
+
+def test_threads_wait_until_there_is_room_for_their_pixels(tmp_path, monkeypatch):
+    """Images of 12 pixels, and room for 30: never more than two at once, whatever the threads."""
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
+    monkeypatch.setattr("tfcil.data.images._ROOM", images._Room(30))
+    lock, inside, most = threading.Lock(), [], []
+
+    def fit(image):
+        with lock:
+            inside.append(image)
+            most.append(len(inside))
+        time.sleep(0.002)
+        with lock:
+            inside.pop()
+        return image
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: read_image(tmp_path / "a.png", fit), range(40)))
+    assert max(most) == 2
+
+
+def test_a_checked_file_has_the_digest_of_its_bytes(tmp_path):
+    for suffix in ("png", "jpg", "webp", "gif", "bmp"):
+        file = tmp_path / f"a.{suffix}"
+        Image.fromarray(GRADIENT).save(file)
+        assert check_image(file) == hashlib.sha256(file.read_bytes()).digest()

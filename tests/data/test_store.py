@@ -5,7 +5,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tfcil.data.store import Concatenated, create_images, read_facts, read_images, write_facts
+from tfcil.data.store import (
+    Concatenated,
+    create_images,
+    move_images,
+    read_facts,
+    read_images,
+    write_facts,
+)
 from tfcil.errors import UserError
 from tfcil.files import digest
 
@@ -123,3 +130,20 @@ def test_a_batch_of_concatenated_parts_reads_only_itself(tmp_path):
     tracemalloc.stop()
     assert batch[:, 0, 0, 0].tolist() == [7] * 10 + [0] * 10
     assert peak < images.nbytes / 20
+
+
+def test_images_move_to_another_folder_and_the_rest_stays(tmp_path):
+    labels = [3, 1, 3, 2, 1]
+    stored = create_images(tmp_path / "train" / "00", labels, (2, 2, 1))
+    stored[:] = np.arange(5, dtype="uint8")[:, None, None, None]
+    del stored
+    moved = np.array([False, True, True, False, False])
+    move_images(tmp_path / "train" / "00", tmp_path / "test" / "00", moved)
+    for part, expected, values in (
+        ("test", [1, 3], [1, 2]),
+        ("train", [3, 2, 1], [0, 3, 4]),
+    ):
+        images, labels = read_images(tmp_path / part / "00")
+        assert (labels.tolist(), images[:, 1, 1, 0].tolist()) == (expected, values)
+        assert images.shape[1:] == (2, 2, 1)
+        assert [one.name for one in (tmp_path / part).iterdir()] == ["00"]

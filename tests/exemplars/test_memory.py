@@ -263,7 +263,7 @@ def contents(**changes):
     "changes",
     [
         {"ranks": None},
-        {"images": np.zeros((2, *SHAPE), np.float32)},
+        {"images": np.zeros((2, *SHAPE), np.float64)},
         {"images": np.zeros((2, 6), np.uint8)},
         {"images": np.zeros((3, *SHAPE), np.uint8)},
         {"labels": np.array([0, 1], np.int64)},

@@ -12,13 +12,15 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore", "pipelines", "tfcil")
 OUTS = (
-    *("data", "recipes", "models", "memory", "features", "curves", "evaluation", "report"),
+    *("data", "recipes", "models", "memory", "features", "curves", "logs", "evaluation", "report"),
     "metrics.json",
 )
+TOLD = ("logs/", "report/report.html")  # time and memory: not the same in two runs
 RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 0.05, "crop_padding": 2}
 PARAMS = {
     "seed": 5,
     "memory": 12,
+    "validation": 0.0,
     "strategy": "none",
     "dataset": {"name": "omniglot100"},
     "scenario": {"order": "lucir_1993"},
@@ -46,7 +48,7 @@ class Project:
 
     def __init__(self, folder, home):
         self.folder = Path(folder)
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder),
             "CI": "1",
@@ -62,7 +64,7 @@ class Project:
     def run(self, *command):
         """Runs a command and returns what it printed; if it fails, the test tells all of it."""
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, text=True
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout

@@ -9,11 +9,43 @@ from tfcil.classifier.model import FEATURES, num_classes
 BRANCH = "_branch"
 
 
-def copied(model):
-    """Returns an independent copy of a model."""
-    copy = keras.models.clone_model(model)
+def copied(model, new_input=None):
+    """Returns an independent copy of a model, on an input of its own or the given one."""
+    return _filled(keras.models.clone_model(model, input_tensors=new_input), model)
+
+
+def _filled(copy, model):
+    """Gives a copy the weights of a model."""
     copy.set_weights(model.get_weights())
+    for _, layer in layers_by_path(copy):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants that are made of its weights
     return copy
+
+
+def layers_by_path(model, prefix=""):
+    """Yields each layer with its path, such as `base/conv1`: those of nested models follow it."""
+    for layer in model.layers:
+        yield prefix + layer.name, layer
+        if isinstance(layer, keras.Model):
+            yield from layers_by_path(layer, f"{prefix}{layer.name}/")
+
+
+def frozen_layers(model):
+    """Returns the paths of the layers with weights that are not trained, the outermost only."""
+    found = []
+    for path, layer in layers_by_path(model):
+        inside = found and path.startswith(f"{found[-1]}/")
+        if layer.weights and not layer.trainable and not inside:
+            found.append(path)
+    return found
+
+
+def freeze(model, paths):
+    """Freezes the layers at these paths, as `frozen_layers` gives them."""
+    for path, layer in layers_by_path(model):
+        if path in paths:
+            layer.trainable = False
 
 
 def grown(model, num_new, generator, head=None, columns=None):
@@ -103,8 +135,7 @@ def _renamed_copy(inputs, outputs, rename, new_input=None):
         return type(layer).from_config(layer.get_config() | {"name": rename(layer.name)})
 
     copy = keras.models.clone_model(part, input_tensors=new_input, clone_function=renamed)
-    copy.set_weights(part.get_weights())
-    return copy
+    return _filled(copy, part)
 
 
 def drawn(generator, dimension, count):

@@ -47,6 +47,14 @@ def num_classes(model) -> int:
     return model.output.shape[-1] if model.layers[-1].name == LOGITS else 0
 
 
+def takes(model, image_shape) -> bool:
+    """Tells whether a model takes images (height, width, channels); a side may be left open."""
+    wanted = model.input.shape[1:]
+    return len(wanted) == len(image_shape) and all(
+        one in (None, side) for one, side in zip(wanted, image_shape, strict=True)
+    )
+
+
 def expose(model, *names):
     """Returns a model with the same layers whose outputs are a dictionary.
 

@@ -20,7 +20,23 @@ def restrict(dataset, classes) -> Dataset:
     Raises:
         UserError: where a name is unknown or stands twice, or the subset is not one of this set.
     """
-    known = dataset.class_names
+    names = choose(dataset.class_names, classes)
+    kept = [dataset.class_names.index(name) for name in names]
+    return Dataset(_restrict(dataset.train, kept), _restrict(dataset.test, kept), names)
+
+
+def choose(known, classes) -> tuple[str, ...]:
+    """Returns the names of the classes that the setting `dataset.classes` asks for, sorted.
+
+    Args:
+        known: names of all classes of the data set.
+        classes: names, `"imagenet100_lucir"`, or `None`: all.
+
+    Raises:
+        UserError: as `restrict`.
+    """
+    if classes is None:
+        return tuple(known)
     names = imagenet100_lucir(known) if classes == "imagenet100_lucir" else sorted(classes)
     for name in names:
         if name not in known or names.count(name) > 1:
@@ -28,8 +44,7 @@ def restrict(dataset, classes) -> Dataset:
                 f"dataset.classes: expected names of the data set's {len(known)} classes, each once"
                 f"{'' if name in known else nearest(name, known)}. Received: class name={name!r}"
             )
-    kept = [known.index(name) for name in names]
-    return Dataset(_restrict(dataset.train, kept), _restrict(dataset.test, kept), tuple(names))
+    return tuple(names)
 
 
 def imagenet100_lucir(wnids) -> list[str]:

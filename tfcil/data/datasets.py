@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tfcil.data.classes import restrict
-from tfcil.data.folder import open_folder
 from tfcil.data.images import resize
+from tfcil.data.own_images import open_own_images, own_class_names
 from tfcil.data.splits import Dataset, Split, of_one_shape
 from tfcil.data.tfds import open_tfds
 from tfcil.files import load_npz
@@ -31,28 +31,44 @@ class LoadedDataset:
     class_names: tuple[str, ...]
 
 
-def open_dataset(params) -> Dataset:
+def open_dataset(params, used=None) -> Dataset:
     """Opens a data set; its images are read when they are asked for.
+
+    Images of a person's own are all read once before, to find those that cannot be used.
+
+    Args:
+        params: the section `dataset` of params.yaml.
+        used: function from the names of all classes to those that are used; `None`: all. Images of
+            others may be missing in what is returned.
+
+    Raises:
+        UserError: where there is no such data set, or it is not here and how to get it.
+    """
+    size = params.image_size
+    fit = partial(resize, size=size, how=params.resize) if size else None
+    if params.name == "folder":
+        return open_own_images(params, used, fit)
+    if params.name == "omniglot100":
+        dataset = _omniglot100()
+    else:
+        dataset = open_tfds(params.name, params.train_split, params.test_split)
+    if params.classes is not None:
+        dataset = restrict(dataset, params.classes)
+    if fit is None:
+        return dataset
+    return Dataset(dataset.train.map(fit), dataset.test.map(fit), dataset.class_names)
+
+
+def class_names(params) -> tuple[str, ...]:
+    """Names the classes of a data set; images of a person's own are not opened for it.
 
     Args:
         params: the section `dataset` of params.yaml.
 
     Raises:
-        UserError: where there is no such data set, or it is not here and how to get it.
+        UserError: as `open_dataset`.
     """
-    if params.name == "omniglot100":
-        dataset = _omniglot100()
-    elif params.name == "image_folder":
-        folder = Path(params.path).expanduser()
-        dataset = open_folder(folder, params.train_split, params.test_split)
-    else:
-        dataset = open_tfds(params.name, params.train_split, params.test_split)
-    if params.classes is not None:
-        dataset = restrict(dataset, params.classes)
-    if params.image_size is None:
-        return dataset
-    fit = partial(resize, size=params.image_size, how=params.resize)
-    return Dataset(dataset.train.map(fit), dataset.test.map(fit), dataset.class_names)
+    return own_class_names(params) if params.name == "folder" else open_dataset(params).class_names
 
 
 def load_dataset(params) -> LoadedDataset:

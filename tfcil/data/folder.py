@@ -1,84 +1,99 @@
-"""A folder of images as a data set: FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE."""
+"""A folder of images: FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE, or FOLDER/CLASS/IMAGE.
 
-import importlib.util
+Links to files are followed, links to folders are not: they may lead in circles.
+"""
+
+import os
 from pathlib import Path
 
-import numpy as np
-
-from tfcil.data.images import read_image
-from tfcil.data.splits import Dataset, Split
+from tfcil.data.listing import ImageFile, Listing, one_line
 from tfcil.errors import UserError
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+_TEST_SPLITS = ("test", "val", "validation")
 
 
-def open_folder(folder, train_split="train", test_split="test") -> Dataset:
-    """Opens a folder of images; only the names of the files are read at once.
+def list_folder(folder, train_split="train", test_split="test") -> Listing:
+    """Lists the images of each class by the names of files and folders alone.
 
-    A class may have folders in its folder. Labels and images follow the sorted names. Hidden files
-    and files that are no images by their name are left out.
+    A class may have folders in its folder. Hidden files and files that are no images by their name
+    are left out.
 
     Args:
         folder: the folder.
-        train_split: name of the folder in it to learn from.
+        train_split: name of the folder in it to learn from. Where it is `train` and there is no
+            such folder of classes, the folders of classes lie in `folder` itself.
         test_split: likewise to evaluate on; where there is no folder `test`, `val` or `validation`
-            takes its place.
+            takes its place. Where there is none of them, no image has a split.
 
     Raises:
-        UserError: where a folder or a class is missing, or a class has no image.
+        UserError: where there is no such folder, or no class in it.
     """
-    if importlib.util.find_spec("PIL") is None:
-        raise UserError(
-            "dataset.name: image_folder needs Pillow: pip install pillow. "
-            "Received: dataset.name=image_folder"
-        )
     folder = Path(folder)
-    others = ("val", "validation") if test_split == "test" else ()
-    train = _classes(_find(folder, "train_split", train_split))
-    test = _classes(_find(folder, "test_split", test_split, *others))
-    for name in sorted(train.keys() ^ test.keys()):
-        here, there = (train_split, test_split) if name in train else (test_split, train_split)
-        raise UserError(
-            f"dataset.path: expected each class in both splits, {name} is in {here} and not in "
-            f"{there}. Received: dataset.path={folder}"
-        )
-    return Dataset(_split(train), _split(test), tuple(train))
-
-
-def _find(folder, key, *names) -> Path:
-    for name in names:
-        if (folder / name).is_dir():
-            return folder / name
-    raise UserError(
-        f"dataset.path: expected the folder {folder / names[0]} (dataset.{key}), with a folder of "
-        f"images for each class. Received: dataset.path={folder}"
+    classes, files = set(), []
+    for name, split in _splits(folder, train_split, test_split).items():
+        for class_name in _folders(folder / name):
+            classes.add(class_name)
+            files += _images(folder, os.path.join(name, class_name), class_name, split)
+    return Listing(
+        tuple(sorted(classes)), sorted(files, key=lambda file: (file.class_name, file.shown))
     )
 
 
-def _classes(folder) -> dict[str, list[Path]]:
-    """The image files of each class, all sorted by name."""
-    paths = (path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    classes = {path.name: _images(path) for path in sorted(paths, key=lambda path: path.name)}
-    empty = [name for name, files in classes.items() if not files]
-    if empty or not classes:
-        raise UserError(
-            f"dataset.path: expected a folder for each class, with images in it "
-            f"({', '.join(EXTENSIONS)}). Received: folder={folder.joinpath(*empty[:1])}"
-        )
-    return classes
+def _splits(folder, train_split, test_split) -> dict[str, str | None]:
+    """The folders that hold the folders of classes, and what the images in each are for."""
+    names = _folders(folder)
+    test_names = _TEST_SPLITS if test_split == "test" else (test_split,)
+    test = next((name for name in test_names if name in names), None)
+    if train_split in names and _folders(folder / train_split):
+        if test is None and test_split == "test":
+            return {train_split: None}
+        if test is None or not _folders(folder / test):
+            raise _missing(folder, "test_split", test or test_split)
+        return {train_split: "train", test: "test"}
+    ends_here = train_split == "train" and set(names) - {"train", *_TEST_SPLITS}
+    if not ends_here or (test and _folders(folder / test)):
+        raise _missing(folder, "train_split", train_split)
+    return {"": None}
 
 
-def _images(folder) -> list[Path]:
-    names = (path.relative_to(folder) for path in folder.rglob("*"))
-    chosen = (
-        name
-        for name in names
-        if name.suffix.lower() in EXTENSIONS and not any(part[0] == "." for part in name.parts)
+def _missing(folder, key, name) -> UserError:
+    return UserError(
+        f"dataset.path: expected a folder of images for each class in {one_line(folder / name)} "
+        f"(dataset.{key}), or for the default splits in the folder itself. "
+        f"Received: dataset.path={one_line(folder)}"
     )
-    return [folder / name for name in sorted(chosen, key=Path.as_posix)]
 
 
-def _split(classes) -> Split:
-    files = np.array([str(file) for files in classes.values() for file in files], object)
-    labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
-    return Split(labels, files.__getitem__, read_image)
+def _folders(folder) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
+            )
+    except OSError as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error) -> UserError:
+    return UserError(
+        f"dataset.path: expected a folder that can be read ({error.strerror}). "
+        f"Received: folder={one_line(error.filename)}"
+    )
+
+
+def _images(root, part, class_name, split):
+    """Yields the images below a class's folder."""
+
+    def fail(error):
+        raise _unreadable(error)
+
+    for folder, inside, names in os.walk(root / part, onerror=fail):
+        inside[:] = [name for name in inside if name[0] != "."]
+        for name in names:
+            if name[0] != "." and name.lower().endswith(EXTENSIONS):
+                path = os.path.join(folder, name)
+                shown = one_line(Path(path).relative_to(root).as_posix())
+                yield ImageFile(path, class_name, split, shown)

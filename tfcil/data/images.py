@@ -1,34 +1,145 @@
 """Single images: read from a file, brought to a size, and what many have in common."""
 
+import contextlib
+import hashlib
+import os
+import re
+import stat
+import threading
+import warnings
+
 import numpy as np
 
+from tfcil.data.listing import one_line
 from tfcil.errors import UserError
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 500_000_000  # an uncompressed picture of MAX_PIXELS is smaller
+MAX_RATIO = 16  # of longer to shorter side: a line of pixels would grow beyond all memory
+_TOO_LARGE = f"more than {MAX_PIXELS // 10**6} megapixels"
+_PILLOW_WARNS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
-def read_image(path) -> np.ndarray:
+
+class UnusableImageError(Exception):
+    """Says in a few words why a file cannot be used as an image."""
+
+
+def read_image(path, fit=None) -> np.ndarray:
     """Reads an image file as it is meant to be seen.
 
     Args:
         path: the file; of a moving picture the first frame is taken.
+        fit: function that is applied to the image. Many threads may read: the pixels that all of
+            them hold together are bounded until it returns.
 
     Returns:
-        (height, width, 3) uint8: red, green and blue, turned as its EXIF data say.
+        (height, width, 3) uint8: red, green and blue, turned as its EXIF data say, without what
+        it says of transparency; or what `fit` makes of it.
 
     Raises:
-        UserError: where the file is no image or damaged.
+        UserError: where the file is no image, damaged or too large.
     """
-    from PIL import Image, ImageOps
+    try:
+        with _opened(path) as file, _decoded(file) as image:
+            return fit(image) if fit else image
+    except UnusableImageError as problem:
+        raise UserError(
+            f"Expected an image that can be read ({problem}). Received: file={one_line(path)}"
+        ) from None
+
+
+def check_image(path) -> bytes:
+    """Reads an image file once, and computes the SHA-256 of its bytes.
+
+    Raises:
+        UnusableImageError: where `read_image` could not read it.
+    """
+    with _opened(path) as file:
+        with _decoded(file):
+            pass
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _opened(path):
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise UnusableImageError("no regular file")
+        if status.st_size == 0:
+            raise UnusableImageError("empty file")
+        if status.st_size > MAX_BYTES:
+            raise UnusableImageError(f"more than {MAX_BYTES // 10**6} MB")
+        return open(path, "rb")
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        raise UnusableImageError(getattr(error, "strerror", None) or str(error)) from None
+
+
+class _Room:
+    """Lets threads decode at once as long as their images have few pixels together."""
+
+    def __init__(self, pixels):
+        self._free = pixels
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, pixels):
+        with self._changed:
+            self._changed.wait_for(lambda: pixels <= self._free)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_ROOM = _Room(MAX_PIXELS)
+
+
+@contextlib.contextmanager
+def _decoded(file):
+    from PIL import Image, UnidentifiedImageError
+
+    # The filters are those of the whole process: changing them back would race with other threads.
+    if _PILLOW_WARNS not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        picture = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise UnusableImageError(f"no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from None
+    except Image.DecompressionBombError:
+        raise UnusableImageError(_TOO_LARGE) from None
+    except Exception as error:
+        raise _damage(error) from None
+    with picture:
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise UnusableImageError(f"{_TOO_LARGE}: {width} x {height}")
+        if picture.mode[0] in "IF":  # Pillow would cut these off at 255
+            raise UnusableImageError("more than 8 bits per channel")
+        with _ROOM.taken(width * height):
+            yield _pixels(picture)
+
+
+def _pixels(picture) -> np.ndarray:
+    from PIL import ImageOps
 
     try:
-        with Image.open(path) as picture:
-            if picture.mode[0] in "IF":  # Pillow would cut these off at 255
-                raise ValueError("more than 8 bits per channel")
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except Exception as error:  # each decoder of Pillow raises what it likes
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(
-            f"dataset.path: expected images that can be read ({reason}). Received: file={path}"
-        ) from None
+        picture.load()
+        with contextlib.suppress(Exception):  # with damaged EXIF data it is an image all the same
+            ImageOps.exif_transpose(picture, in_place=True)
+        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    except Exception as error:
+        raise _damage(error) from None
+
+
+def _damage(error) -> UnusableImageError:
+    """Each decoder of Pillow raises what it likes."""
+    reason = " ".join(str(error).split())[:160]
+    return UnusableImageError(f"damaged: {reason or type(error).__name__}")
 
 
 def resize(image, size, how="stretch") -> np.ndarray:
@@ -51,11 +162,18 @@ def resize(image, size, how="stretch") -> np.ndarray:
         picture = picture.resize((size, size), Image.Resampling.BILINEAR)
     else:
         shorter, before = round(size * 256 / 224), min(picture.size)
+        picture = _middle(picture, [min(side, MAX_RATIO * before) for side in picture.size])
         width, height = (shorter * side // before for side in picture.size)
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        left, top = round((width - size) / 2), round((height - size) / 2)
-        picture = picture.crop((left, top, left + size, top + size))
+        picture = _middle(picture, (size, size))
     return np.asarray(picture).reshape(size, size, image.shape[-1])
+
+
+def _middle(picture, size):
+    if picture.size == tuple(size):
+        return picture
+    left, top = (round((side - part) / 2) for side, part in zip(picture.size, size, strict=True))
+    return picture.crop((left, top, left + size[0], top + size[1]))
 
 
 def channel_statistics(images, batch_size=256):

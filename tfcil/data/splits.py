@@ -48,11 +48,13 @@ class Dataset:
     Args:
         train, test: what to learn from and what to evaluate on.
         class_names: name of each label.
+        skipped: path, class and reason of each image that was left out because it can't be used.
     """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
+    skipped: tuple[tuple[str, str, str], ...] = ()
 
 
 def map_in_order(function, items) -> Iterator:

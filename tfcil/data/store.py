@@ -2,9 +2,11 @@
 
 data/train/02/images.npy    (n, height, width, channels) uint8
 data/train/02/labels.npy    (n,) int32, ranks in the class order
-data/train/02/task.json     names of all classes seen so far
+data/train/02/task.json     names of all classes seen so far, and how images are resized
 """
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +29,13 @@ def create_images(folder, labels, image_shape) -> np.memmap:
     folder = Path(folder)
     folder.mkdir(parents=True)
     np.save(folder / "labels.npy", np.asarray(labels, "int32"))
-    return np.lib.format.open_memmap(
-        folder / "images.npy", "w+", np.uint8, (len(labels), *image_shape)
-    )
+    file = folder / "images.npy"
+    images = np.lib.format.open_memmap(file, "w+", np.uint8, (len(labels), *image_shape))
+    # A memory map whose disk is full kills the process; asking for the room beforehand does not.
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return images
 
 
 def read_images(folder, expected_digest=None):
@@ -53,12 +59,46 @@ def read_images(folder, expected_digest=None):
         raise UserError(
             f"Expected the images of a prepared task ({error}). Received: folder={folder}"
         ) from None
+    if not _fit_together(images, labels):
+        raise UserError(
+            "Expected uint8 images (n, height, width, channels) and n labels from 0 on. Received: "
+            f"{images.dtype} {images.shape}, {labels.dtype} {labels.shape} in folder={folder}"
+        )
     if expected_digest and digest(images, labels) != expected_digest:
         raise UserError(
             f"Expected the images that were prepared, these are others: run the stage prepare "
             f"again. Received: folder={folder}"
         )
     return images, labels
+
+
+def _fit_together(images, labels) -> bool:
+    return (
+        (images.dtype, images.ndim) == (np.uint8, 4)
+        and np.issubdtype(labels.dtype, np.integer)
+        and labels.shape == images.shape[:1]
+        and len(labels) > 0
+        and labels.min() >= 0
+    )
+
+
+def move_images(folder, target, chosen) -> None:
+    """Moves some of a task's images and their labels to another folder.
+
+    Args:
+        folder: as given to `create_images`.
+        target: where there is nothing yet.
+        chosen: (n,) bool, which images.
+    """
+    folder = Path(folder)
+    images, labels = read_images(folder)
+    rest = folder.with_name(f"{folder.name}.rest")
+    for place, mask in ((target, chosen), (rest, ~chosen)):
+        stored = create_images(place, labels[mask], images.shape[1:])
+        for position, index in enumerate(np.flatnonzero(mask)):
+            stored[position] = images[index]
+    shutil.rmtree(folder)
+    rest.rename(folder)
 
 
 def write_facts(folder, **facts) -> None:

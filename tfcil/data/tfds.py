@@ -54,12 +54,10 @@ def _builder(tfds, name):
         builder = tfds.builder(name)
     except (ValueError, AssertionError, ImportError):  # an unknown name, version or namespace
         plain = name.lower().replace("-", "")
-        close = get_close_matches(
-            plain, ["omniglot100", "image_folder", *tfds.list_builders()], n=1
-        )
+        close = get_close_matches(plain, ["omniglot100", "folder", *tfds.list_builders()], n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise UserError(
-            "dataset.name: expected omniglot100, image_folder or a set of tensorflow-datasets"
+            "dataset.name: expected omniglot100, folder or a set of tensorflow-datasets"
             f"{hint}. Received: dataset.name={name}"
         ) from None
     features = builder.info.features or {}

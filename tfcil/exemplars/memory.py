@@ -8,7 +8,11 @@ from tfcil.errors import UserError
 from tfcil.exemplars.selection import SELECTIONS
 from tfcil.files import load_npz, save_npz
 
-_ARRAYS = {"images": (np.uint8, 4), "labels": (np.int32, 1), "ranks": (np.int32, 1)}
+_ARRAYS = {  # of what types, and with how many axes
+    "images": (("uint8", "float32"), 4),
+    "labels": (("int32",), 1),
+    "ranks": (("int32",), 1),
+}
 
 
 def quota(budget, num_seen, per_class=None):
@@ -50,7 +54,7 @@ class ExemplarMemory:
     the stored file should depend on what is kept only.
 
     Attributes:
-        images: uint8 array `(n, height, width, channels)`, as they came.
+        images: uint8 or float32 array `(n, height, width, channels)`, as they came.
         labels: int32 array `(n,)`, classes as ranks in the class order.
         ranks: int32 array `(n,)`, rank within the class: 0 was picked first and is dropped last.
     """
@@ -60,11 +64,12 @@ class ExemplarMemory:
     ranks: np.ndarray
 
     def __post_init__(self):
-        for name, (dtype, ndim) in _ARRAYS.items():
+        for name, (dtypes, ndim) in _ARRAYS.items():
             array = getattr(self, name)
-            if (array.dtype, array.ndim, array.shape[:1]) != (dtype, ndim, self.labels.shape[:1]):
+            one_each = (array.ndim, array.shape[:1]) == (ndim, self.labels.shape[:1])
+            if array.dtype not in dtypes or not one_each:
                 raise ValueError(
-                    f"{name} must be {np.dtype(dtype)} with {ndim} axes and one entry per "
+                    f"{name} must be {' or '.join(dtypes)} with {ndim} axes and one entry per "
                     f"exemplar. Received: {name} of {array.dtype} and shape {array.shape}"
                 )
         within = np.arange(len(self.labels)) - np.searchsorted(self.labels, self.labels)
@@ -75,10 +80,10 @@ class ExemplarMemory:
             )
 
     @classmethod
-    def empty(cls, image_shape):
+    def empty(cls, image_shape, dtype="uint8"):
         """Creates a memory without exemplars, for images of shape `(height, width, channels)`."""
         none = np.zeros(0, dtype=np.int32)
-        return cls(np.zeros((0, *image_shape), dtype=np.uint8), none, none)
+        return cls(np.zeros((0, *image_shape), dtype), none, none)
 
     def __len__(self):
         return len(self.labels)
@@ -110,7 +115,8 @@ class ExemplarMemory:
         are gone. A class smaller than its quota keeps all it has.
 
         Args:
-            images: uint8 array `(n, height, width, channels)`, images of the new classes.
+            images: array `(n, height, width, channels)` of the memory's type, images of the new
+                classes.
             labels: int array `(n,)`, their classes, in `0..num_seen-1` and not in the memory yet.
             features: float array `(n, d)`, their features from the model just trained.
             num_seen: int, classes seen so far, new ones included.
@@ -143,10 +149,11 @@ class ExemplarMemory:
                 "images, labels and features must have the same length. "
                 f"Received: {len(images)}, {len(labels)} and {len(features)}"
             )
-        if images.dtype != np.uint8 or images.shape[1:] != self.images.shape[1:]:
+        if (images.dtype, images.shape[1:]) != (self.images.dtype, self.images.shape[1:]):
             raise ValueError(
-                f"images must be uint8 of shape (n, {str(self.images.shape[1:])[1:]} as in the "
-                f"memory. Received: {images.dtype} of shape {images.shape}"
+                f"images must be {self.images.dtype} of shape (n, "
+                f"{str(self.images.shape[1:])[1:]} as in the memory. "
+                f"Received: {images.dtype} of shape {images.shape}"
             )
         if np.any((labels < 0) | (labels >= num_seen)) or np.any(self.labels >= num_seen):
             raise ValueError(

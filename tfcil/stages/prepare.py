@@ -1,11 +1,16 @@
 """Stage `prepare`: a data set becomes the images of each task."""
 
+import csv
+import sys
+
 import numpy as np
 
+from tfcil.console import image_progress
 from tfcil.data.datasets import open_dataset
+from tfcil.data.held_out import held_out, pixel_digest
 from tfcil.data.images import channel_statistics
 from tfcil.data.splits import of_one_shape
-from tfcil.data.store import create_images, read_images, write_facts
+from tfcil.data.store import create_images, move_images, read_images, write_facts
 from tfcil.errors import UserError
 from tfcil.files import digest, write_atomically, write_json
 from tfcil.scenario import build_tasks, class_order
@@ -17,32 +22,44 @@ def prepare(layout: Layout, params) -> None:
 
     Args:
         layout: where the files lie.
-        params: the whole params.yaml; only `dataset`, `scenario` and `tasks` are read.
+        params: the whole params.yaml; only `dataset`, `scenario`, `tasks` and `validation` are
+            read. With `validation`, training images that are held out take the place of the test
+            images.
     """
-    dataset = open_dataset(params.dataset)
-    order = class_order(params.scenario.order, len(dataset.class_names))
-    specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
-    tasks = build_tasks(specs, order, dataset.class_names)
-    # Before any image is read, which may take hours.
+    dataset, tasks = _open(params)
+    # Before any image is stored, which may take hours.
     train_ranks = _ranks(dataset.train.labels, tasks, "train", params.dataset)
-    test_ranks = _ranks(dataset.test.labels, tasks, "test", params.dataset)
+    if not params.validation:
+        test_ranks = _ranks(dataset.test.labels, tasks, "test", params.dataset)
     with (
         write_atomically(layout.train_images(tasks[0].key).parent) as train,
         write_atomically(layout.test_images(tasks[0].key).parent) as test,
         write_atomically(layout.seen(tasks[0].key).parent) as manifests,
     ):
         shape = _write_images(dataset.train, train_ranks, tasks, train, params.dataset)
-        _write_images(dataset.test, test_ranks, tasks, test, params.dataset, shape)
-        names, seen = [], []
-        for task in tasks:
-            names.extend(task.names)
-            write_facts(train / task.key, classes=names)
-            images, labels = read_images(test / task.key)
-            seen.append({"task": task.key, "images": len(labels), "digest": digest(images, labels)})
-            write_json(manifests / f"{task.key}.json", {"seen": seen})
+        if params.validation:
+            for task in tasks:
+                _hold_out(task, train / task.key, test / task.key, params.validation)
+        else:
+            _write_images(dataset.test, test_ranks, tasks, test, params.dataset, shape)
+        _write_manifests(tasks, train, test, manifests, params)
         # The only images that the model may start from.
         mean, std = channel_statistics(read_images(train / tasks[0].key)[0])
         write_json(layout.image_format, {"shape": list(shape), "mean": mean, "std": std})
+        _write_skipped(layout.skipped, dataset.skipped)
+
+
+def _open(params):
+    """The data set and the tasks; of a person's own images those of the tasks alone are read."""
+    specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
+
+    def tasks_of(names):
+        return build_tasks(specs, class_order(params.scenario.order, len(names)), names)
+
+    dataset = open_dataset(
+        params.dataset, lambda names: [name for task in tasks_of(names) for name in task.names]
+    )
+    return dataset, tasks_of(dataset.class_names)
 
 
 def _ranks(labels, tasks, part, settings):
@@ -70,11 +87,53 @@ def _write_images(split, ranks, tasks, folder, settings, shape=None):
     ranks = ranks[chosen]
     task_of = np.repeat(range(len(tasks)), [task.num_new for task in tasks])[ranks]
     stores, written = [], [0] * len(tasks)
-    for image, number in zip(images, task_of, strict=True):
-        stores = stores or [
-            create_images(folder / task.key, ranks[task_of == index], image.shape)
-            for index, task in enumerate(tasks)
-        ]
-        stores[number][written[number]] = image
-        written[number] += 1
+    with image_progress("storing", len(ranks)) as step:
+        for image, number in zip(images, task_of, strict=True):
+            stores = stores or [
+                create_images(folder / task.key, ranks[task_of == index], image.shape)
+                for index, task in enumerate(tasks)
+            ]
+            stores[number][written[number]] = image
+            written[number] += 1
+            step()
     return stores[0].shape[1:]
+
+
+def _hold_out(task, train, test, fraction):
+    """Moves the part of each class of a task that its pixels say."""
+    images, labels = read_images(train)
+    digests = np.array([pixel_digest(image) for image in images], object)
+    held = np.zeros(len(labels), bool)
+    for rank, name in zip(task.ranks, task.names, strict=True):
+        of_class = digests[labels == rank].tolist()
+        if len(set(of_class)) < 2:
+            raise UserError(
+                "validation: expected two different training images of each class at least, one "
+                f"of them to hold out; {name} has one. Received: validation={fraction}"
+            )
+        held[labels == rank] = held_out(of_class, fraction)
+    move_images(train, test, held)
+
+
+def _write_manifests(tasks, train, test, manifests, params):
+    """Writes what else there is to know of each task's images, and which are evaluated on."""
+    split = "validation" if params.validation else "test"
+    names, seen = [], []
+    for task in tasks:
+        names.extend(task.names)
+        write_facts(train / task.key, classes=names, resize=params.dataset.resize)
+        images, labels = read_images(test / task.key)
+        seen.append({"task": task.key, "images": len(labels), "digest": digest(images, labels)})
+        write_json(manifests / f"{task.key}.json", {"split": split, "seen": seen})
+
+
+def _write_skipped(path, skipped):
+    with (
+        write_atomically(path) as aside,
+        # A name of a file may be no Unicode text.
+        aside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerows([("path", "class", "reason"), *skipped])
+    if skipped:
+        print(f"{len(skipped)} images were left out: {path} lists them", file=sys.stderr)

@@ -1,0 +1,83 @@
+"""The Python of the README and of the pages in docs runs as it stands, from top to bottom.
+
+A block that begins with ```python notest is left out.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+
+
+def blocks(page):
+    """The code of a page, each block on the lines where it stands."""
+    text = page.read_text(encoding="utf-8")
+    return ["\n" * text[: found.start(1)].count("\n") + found[1] for found in BLOCK.finditer(text)]
+
+
+# tests/test_use_the_model.py runs that page, whose programs need exports of a finished experiment.
+ELSEWHERE = {"use_the_model"}
+PAGES = [
+    page
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if blocks(page) and page.stem not in ELSEWHERE
+]
+
+
+def readme(folder):
+    """What the README takes for granted: a finished experiment, and images of one's own."""
+    from tfcil.classifier import grown, save_classifier, untrained
+    from tfcil.data import load_dataset
+    from tfcil.params import Dataset
+
+    untaught = untrained("simple_cnn", (28, 28, 1), [20.0], [60.0])
+    model = grown(untaught, 25, np.random.default_rng(0))
+    save_classifier(model, folder / "models" / "04.keras")
+    names = {"classes": [f"character {number}" for number in range(25)]}
+    (folder / "models" / "04.json").write_text(json.dumps(names))
+    dataset = load_dataset(Dataset(name="omniglot100"))
+    images, labels = dataset.train_images, dataset.train_labels
+    first, second = labels < 2, (labels >= 2) & (labels < 4)
+    return {
+        "images": images[first],
+        "labels": labels[first],
+        "new_images": images[second],
+        "new_labels": labels[second],
+    }
+
+
+def add_classes(printed):
+    """Figures are of one machine; that old classes stay and fine-tuning loses them is not."""
+    old, new = map(float, re.search(r"old classes (.*), new classes (.*)", printed).groups())
+    (tuned,) = map(float, re.search(r"after fine-tuning: (.*)", printed).groups())
+    assert old > 0.65
+    assert new > 0.6
+    assert tuned < 0.4
+    assert "(75, 25) character 24" in printed
+    assert "30 [20, 5, 5]" in printed
+    assert printed.endswith("0.003\n")
+
+
+PREPARED = {"README": readme}
+CHECKED = {"add_classes_to_a_keras_model": add_classes}
+
+
+# A few lines to read may leave it to Python to close a file.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": page.stem}
+    names |= PREPARED.get(page.stem, lambda folder: {})(tmp_path)
+    for code in blocks(page):
+        exec(compile(code, str(page), "exec"), names)
+    CHECKED.get(page.stem, lambda printed: None)(capsys.readouterr().out)
+
+
+def test_pages_with_python_are_found():
+    assert {"README", "methods", "add_classes_to_a_keras_model"} <= {page.stem for page in PAGES}

@@ -1,0 +1,60 @@
+"""A small network and a few characters of Omniglot, for tests of learning from arrays.
+
+Run as `python tiny_learning.py FOLDER` it opens the classifier there and learns the second task.
+"""
+
+import sys
+
+import numpy as np
+
+RECIPE = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "crop_padding": 2, "flip": True}
+
+
+def characters(first, last, split="train"):
+    """Images, uint8, and labels of the classes from `first` to `last`, without the last."""
+    from tfcil.data.datasets import load_dataset
+    from tfcil.params import Dataset
+
+    dataset = load_dataset(Dataset(name="omniglot100"))
+    images = getattr(dataset, f"{split}_images")
+    labels = getattr(dataset, f"{split}_labels")
+    chosen = (labels >= first) & (labels < last)
+    return images[chosen], labels[chosen]
+
+
+def backbone():
+    """Has what makes copies differ where they should not: batch statistics and a Dropout."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Rescaling(1 / 60, -1 / 3, name="scaling"),
+            keras.layers.Conv2D(8, 5, strides=3, name="convolution"),
+            keras.layers.BatchNormalization(name="normalised"),
+            keras.layers.ReLU(name="positive"),
+            keras.layers.Dropout(0.2, name="dropout"),
+            keras.layers.GlobalAveragePooling2D(name="pooling"),
+        ],
+        name="tiny",
+    )
+
+
+def classifier(folder=None, budget=12, **settings):
+    """Made of the small network, not trained yet."""
+    import tfcil
+
+    settings = {"recipe": RECIPE, "seed": 5, "backbone": backbone()} | settings
+    return tfcil.IncrementalClassifier(budget, folder=folder, **settings)
+
+
+def arrays_of(model):
+    """Copies of the weights of a model."""
+    return [np.array(weight) for weight in model.get_weights()]
+
+
+if __name__ == "__main__":
+    import tfcil
+
+    tfcil.IncrementalClassifier.open(sys.argv[1]).learn(*characters(4, 7))

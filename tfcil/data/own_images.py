@@ -1,0 +1,143 @@
+"""A person's own images, in a folder or listed in a CSV file, as a data set."""
+
+import importlib.util
+import itertools
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tfcil.data.classes import choose
+from tfcil.data.csv_file import list_csv
+from tfcil.data.folder import EXTENSIONS, list_folder
+from tfcil.data.held_out import held_out
+from tfcil.data.images import read_image
+from tfcil.data.listing import check_class_names, one_line
+from tfcil.data.splits import Dataset, Split
+from tfcil.data.survey import of_both_splits, of_two_classes, survey
+from tfcil.errors import UserError
+
+
+def open_own_images(params, used=None, fit=None) -> Dataset:
+    """Opens a data set of files; each one that is used is read once, to know that it can be.
+
+    Args:
+        params: the section `dataset` of params.yaml, whose name is `folder`.
+        used: function from the names of all classes to those that are used; `None`: all. The images
+            of the others are not looked at.
+        fit: function that is applied to each image.
+
+    Raises:
+        UserError: where something is missing, an image cannot be used and `on_bad_image` is
+            `error`, or a class has no image to learn from or to evaluate on.
+    """
+    if importlib.util.find_spec("PIL") is None:
+        raise UserError(
+            "dataset.name: folder needs Pillow: pip install pillow. Received: dataset.name=folder"
+        )
+    names, files = _list(params)
+    wanted = set(names if used is None else used(names))
+    files = [file for file in files if file.class_name in wanted]
+    # Before any image is read, which may take hours.
+    _check_sides(files, wanted, lambda file: file.split, params)
+    digests, problems = survey(files)
+    problems |= of_two_classes(digests)
+    digests = _usable(digests, problems, params)
+    test = _test_files(digests, params.test_fraction)
+    problems |= of_both_splits(digests, test)
+    digests = _usable(digests, problems, params)
+    _check_sides(digests, wanted, lambda file: "test" if file in test else "train", params)
+    label_of = {name: label for label, name in enumerate(names)}
+    return Dataset(
+        _split([file for file in digests if file not in test], label_of, fit),
+        _split([file for file in digests if file in test], label_of, fit),
+        names,
+        tuple((file.path, file.class_name, problems[file]) for file in files if file in problems),
+    )
+
+
+def own_class_names(params) -> tuple[str, ...]:
+    """Names the classes of a folder or a CSV file; no image is opened.
+
+    Args:
+        params: the section `dataset` of params.yaml, whose name is `folder`.
+
+    Raises:
+        UserError: where there is no such folder or file, or a name cannot be that of a class.
+    """
+    return _list(params)[0]
+
+
+def _list(params):
+    """The names of the classes, and all files."""
+    source = Path(params.path).expanduser()
+    if source.suffix.lower() == ".csv" and not source.is_dir():
+        listing = list_csv(source)
+    else:
+        listing = list_folder(source, params.train_split, params.test_split)
+    names = choose(listing.class_names, params.classes)
+    check_class_names(names, params.path)
+    return names, listing.files
+
+
+def _check_sides(files, wanted, side_of, params) -> None:
+    """Refuses a class without images, and one that is on one side and can't come to the other."""
+    sides = Counter((file.class_name, side_of(file)) for file in files)
+    given = {file.class_name for file in files if file.split}
+    for name in sorted(wanted):
+        train, test, anywhere = (sides[name, side] for side in ("train", "test", None))
+        images = train + test + anywhere
+        if (train and test) or (anywhere and images > 1):
+            continue
+        if not images:
+            problem = f"images of every class ({', '.join(EXTENSIONS)}), {name} has none to use"
+        elif name in given:
+            here, there = ("train", "test") if train else ("test", "train")
+            problem = f"each class in both splits, {name} is in {here} and not in {there}"
+        else:
+            problem = (
+                f"two different images of each class at least, one of them to evaluate on; {name} "
+                "has one"
+            )
+        raise UserError(
+            f"dataset.path: expected {problem}. Received: dataset.path={one_line(params.path)}"
+        )
+
+
+def _usable(digests, problems, params) -> dict:
+    """The images without problems; where problems are errors, the first of them are told."""
+    if problems and params.on_bad_image == "error":
+        told = [
+            f"{file.shown} of the class {file.class_name} ({problem})"
+            for file, problem in itertools.islice(problems.items(), 5)
+        ]
+        if len(problems) > len(told):
+            told.append(f"and {len(problems) - len(told)} more")
+        raise UserError(
+            f"dataset.on_bad_image: expected images that can all be used, {len(problems)} cannot: "
+            f"{'; '.join(told)}. `skip` leaves them out. "
+            f"Received: dataset.path={one_line(params.path)}, dataset.on_bad_image=error"
+        )
+    return {file: digest for file, digest in digests.items() if file not in problems}
+
+
+def _test_files(digests, fraction) -> set:
+    """The files that are said to be test images, and of those of no split the ones held out."""
+    test = set()
+    for _, of_class in itertools.groupby(digests, lambda file: file.class_name):
+        files = list(of_class)
+        # Equal images are on one side.
+        side_of = {digests[file]: file.split for file in files if file.split}
+        free = [file for file in files if digests[file] not in side_of]
+        sides = set(side_of.values())
+        held = held_out([digests[one] for one in free], fraction, "train" in sides, "test" in sides)
+        test.update(itertools.compress(free, held))
+        test.update(file for file in files if (file.split or side_of.get(digests[file])) == "test")
+    return test
+
+
+def _split(files, label_of, fit) -> Split:
+    paths = np.array([file.path for file in files], object)
+    labels = np.array([label_of[file.class_name] for file in files], np.int64)
+    return Split(labels, paths.__getitem__, partial(read_image, fit=fit))

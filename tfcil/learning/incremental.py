@@ -1,0 +1,294 @@
+"""A classifier to hold on to: it learns new classes whenever they come."""
+
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfcil.classifier import adopted, adopted_backbone
+from tfcil.console import training_progress
+from tfcil.errors import UserError
+from tfcil.exemplars import ExemplarMemory
+from tfcil.learning.arrays import alike, checked_images, collected, names_in
+from tfcil.learning.checks import (
+    check_budget,
+    check_known,
+    check_new,
+    check_range,
+    check_unremembered,
+    checked_names,
+    listed,
+)
+from tfcil.learning.one_task import learn, remembered
+from tfcil.learning.settings import Settings
+from tfcil.learning.state import has_state, read_state, write_state
+
+# A model that was trained elsewhere forgets more at a larger rate: see the docs for figures.
+ADOPTED_RECIPE = {"epochs": 30, "batch_size": 32, "learning_rate": 0.003}
+PASSED = (  # settings that `learn`, the function, takes by the same names
+    *("budget", "recipe", "method", "exemplars", "second_stage"),
+    *("seed", "strategy", "precision"),
+)
+
+
+class IncrementalClassifier:
+    """Learns an image classifier's classes in several calls, and keeps a few images of each.
+
+    It starts from nothing; see `from_keras` for a trained model, and `open` to go on another day.
+
+    Args:
+        budget: exemplars kept over all classes; 0: none, and the old classes suffer for it.
+        method: dictionary with the keys of the section `method` of params.yaml; by default the
+            baseline with balanced softmax.
+        recipe: dictionary with the keys of the section `increment`; by default 30 epochs.
+        second_stage: likewise, for methods with a second stage; by default as `recipe`.
+        exemplars: dictionary with the keys of the section `exemplars`.
+        backbone: name of the network as in params.yaml, or an untrained `keras.Model` of your own
+            from images to features (batch, d).
+        precision: `"float32"` or `"mixed_bfloat16"`, of a network by name.
+        strategy: `"none"`, or `"mirrored"` for all devices of this machine.
+        seed: of everything drawn.
+        folder: where the state is kept after each call that changes it; `None`: nowhere.
+
+    Attributes:
+        model: the plain `keras.Model` from images to logits, or `None` before the first task.
+        classes: the names of the classes, strings or integers, in the order of the logits.
+        tasks: how many classes each call of `learn` brought.
+        memory: the `ExemplarMemory`, or `None` before it has seen an image.
+        settings: what the arguments say, `Settings`.
+
+    Raises:
+        UserError: where a setting is wrong, or the folder already keeps a classifier.
+
+    Example:
+        >>> classifier = tfcil.IncrementalClassifier(budget=200, folder="state")
+        >>> classifier.learn(images, labels)
+        >>> classifier = tfcil.IncrementalClassifier.open("state")
+        >>> classifier.learn(more_images, more_labels)
+        >>> classifier.predict(images[:2])
+        array(['koala', 'panda'], dtype='<U5')
+    """
+
+    def __init__(
+        self,
+        budget,
+        *,
+        method=None,
+        recipe=None,
+        second_stage=None,
+        exemplars=None,
+        backbone="simple_cnn",
+        precision="float32",
+        strategy="none",
+        seed=0,
+        folder=None,
+    ):
+        own = isinstance(backbone, keras.Model)
+        given = {"method": method, "recipe": recipe, "exemplars": exemplars}
+        given = {name: value for name, value in given.items() if value is not None}
+        given |= {"budget": budget, "second_stage": second_stage, "precision": precision}
+        given |= {"backbone": None if own else backbone, "strategy": strategy, "seed": seed}
+        self.settings = Settings.of(given, type(self).__name__)
+        if folder is not None and has_state(folder):
+            raise UserError(
+                "Expected a folder without a classifier: IncrementalClassifier.open goes on with "
+                f"the one in it. Received: folder={folder}"
+            )
+        self.folder = None if folder is None else Path(folder)
+        self.classes, self.tasks, self.memory = [], [], None
+        self._model = adopted_backbone(backbone) if own else None
+        self._number = 0
+
+    @classmethod
+    def from_keras(cls, model, class_names=None, *, budget, folder=None, **settings):
+        """Starts from a trained Keras classifier.
+
+        It has no images of the classes it knows: give some to `remember`, or they are forgotten
+        more than they need be. Layers that are frozen in it stay frozen.
+
+        Args:
+            model: a `keras.Model` with one input of images, that ends with a Dense layer and its
+                softmax, or its logits. It is left as it was.
+            class_names: strings or integers, in the order of the outputs; by default 0, 1, 2, ...
+            budget: see the class.
+            folder: see the class.
+            settings: as of the class: method, recipe, second_stage, exemplars, strategy, seed. The
+                recipe is by default 30 epochs with a learning rate of 0.003.
+
+        Raises:
+            UserError: where the model is another, the names don't fit it, or a setting is wrong.
+        """
+        for name in {"backbone", "precision"} & set(settings):
+            raise UserError(f"Expected no {name}: the model brings it. Received: {name}")
+        settings = {"recipe": ADOPTED_RECIPE} | settings
+        classifier = cls(budget, folder=folder, **settings)
+        method = classifier.settings.method
+        if method.about.head != "linear":
+            raise UserError(
+                "Expected a method with a linear head, as your model has: baseline, icarl, eeil, "
+                f"bic, wa, ssil, der, foster, ... Received: method.name={method.name}"
+            )
+        classifier._model = adopted(model)
+        count = classifier._model.output.shape[-1]
+        check_budget(budget, count)
+        names = range(count) if class_names is None else class_names
+        classifier.classes = checked_names(names_in(names), count)
+        classifier.tasks = [count]
+        classifier._save()
+        return classifier
+
+    @classmethod
+    def open(cls, folder):
+        """Opens the state that a classifier left in its folder, to go on with it.
+
+        Raises:
+            UserError: where there is none, or it is damaged.
+        """
+        model, memory, facts = read_state(folder)
+        settings = Settings.of(facts["settings"], str(folder))
+        classifier = cls(settings.budget)
+        classifier.settings, classifier.folder = settings, Path(folder)
+        classifier._model, classifier.memory = model, memory
+        classifier.classes, classifier.tasks = facts["classes"], facts["tasks"]
+        classifier._number = facts["number"]
+        return classifier
+
+    @property
+    def model(self):
+        """The plain `keras.Model` from images to logits, or `None` before the first task."""
+        return self._model if self.classes else None
+
+    def learn(self, images, labels=None, **changes):
+        """Learns classes that it does not know; their numbers follow those it knows.
+
+        New classes are numbered in the sorted order of their names, whatever the order of the
+        images. All images are held in the memory of this process.
+
+        Args:
+            images: (n, height, width, channels) uint8 or float, as the model takes them, the same
+                in all calls; or a `tf.data.Dataset`, or anything else to iterate over, of pairs of
+                images and labels, batched or not.
+            labels: (n,) class names, or integers, of the images; none for pairs.
+            changes: budget, method, recipe, second_stage, exemplars, strategy or seed, from this
+                task on.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            UserError: where a class is known already, images or settings don't fit.
+        """
+        images, labels = collected(images, labels)
+        images = alike(images, self.memory)
+        settings = self._changed(changes)
+        new = sorted(set(labels))
+        check_new(new, self.classes)
+        check_budget(settings.budget, len(self.classes) + len(new))
+        self._check_exemplars(settings)
+        if not self.classes:
+            check_range(images, settings.backbone)
+        numbers = {name: number for number, name in enumerate(new, len(self.classes))}
+        title = f"task {len(self.tasks)}: {len(new)} new classes"
+        with training_progress(title, settings.epochs(first=not self.classes)) as on_epoch:
+            self._model, self.memory = learn(
+                images,
+                np.array([numbers[label] for label in labels]),
+                self._model,
+                self.memory,
+                earlier=self.tasks or None,
+                backbone=settings.backbone,
+                on_epoch=on_epoch,
+                **{name: getattr(settings, name) for name in PASSED},
+            )
+        self.settings = settings
+        self.classes, self.tasks = [*self.classes, *new], [*self.tasks, len(new)]
+        self._save()
+        return self
+
+    def remember(self, images, labels=None):
+        """Chooses exemplars of classes that it knows and has no images of: those of `from_keras`.
+
+        Args:
+            images: as of `learn`, of known classes.
+            labels: likewise.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            UserError: where a class is not known, or has exemplars already.
+        """
+        images, labels = collected(images, labels)
+        images = alike(images, self.memory)
+        given = sorted(set(labels), key=str)
+        check_known(given, self.classes)
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        check_unremembered([name for name in given if self._counts()[numbers[name]]])
+        check_budget(self.settings.budget, len(self.classes), may_be_none=False)
+        settings, memory = self.settings, self.memory
+        if memory is None:
+            memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
+        self.memory = remembered(
+            self._model,
+            memory,
+            images,
+            np.array([numbers[label] for label in labels]),
+            *(settings.budget, settings.exemplars, settings.seed),
+        )
+        self._save()
+        return self
+
+    def predict(self, images, batch_size=128):
+        """Predicts the class of each image.
+
+        Args:
+            images: (n, height, width, channels), as those it learned from.
+            batch_size: images at a time.
+
+        Returns:
+            (n,) names of classes, strings or integers as `learn` was given them.
+        """
+        if not self.classes:
+            raise UserError("Expected a classifier that has learned. Received: no class")
+        images = alike(checked_images(images), self.memory)
+        logits = self._model.predict(images, batch_size=batch_size, verbose=0)
+        return np.array(self.classes)[logits.argmax(axis=1)]
+
+    def _counts(self):
+        """Exemplars of each known class."""
+        if self.memory is None:
+            return np.zeros(len(self.classes), int)
+        return self.memory.counts(len(self.classes))
+
+    def _changed(self, changes):
+        fixed = {"backbone", "precision"} & set(changes)
+        if fixed:
+            raise UserError(f"Expected no change of the network. Received: {', '.join(fixed)}")
+        return Settings.of(dict(self.settings) | changes, "learn")
+
+    def _check_exemplars(self, settings):
+        """Learning goes on without exemplars of some classes, but not in silence."""
+        missing = [
+            name for name, count in zip(self.classes, self._counts(), strict=True) if not count
+        ]
+        if not (missing and settings.budget):
+            return
+        what = (
+            "exemplars of every known class: call remember(images, labels). "
+            f"Received: none of {listed(missing)}"
+        )
+        if settings.needs_exemplars:
+            raise UserError(f"Method {settings.method.name} needs {what}")
+        warnings.warn(f"Old classes are kept best with {what}", stacklevel=3)
+
+    def _save(self):
+        if self.folder is None:
+            return
+        self._number += 1
+        write_state(
+            *(self.folder, self._number, self._model, self.memory),
+            classes=self.classes,
+            tasks=self.tasks,
+            settings=self.settings.model_dump(mode="json"),
+        )
