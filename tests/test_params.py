@@ -56,7 +56,7 @@ def changed(path, value):
         ),
         ("tasks.01.after", "07", "tasks.01.after"),
         ("tasks", {}, "tasks"),
-        ("strategy", "mirror", "strategy: expected 'none' or 'mirrored' (did you mean mirrored?)"),
+        ("strategy", "mirror", "strategy: expected 'none', 'mirrored' or 'multi_worker' (did you mean mirrored?)"),
         ("tasks", {0: {"classes": 3, "after": "start", "recipe": "base"}}, "tasks.0"),
         ("tasks", {"a/../b": {"classes": 3, "after": "start", "recipe": "base"}}, "a/../b"),
         ("model.backbone", "resnet23", "(did you mean resnet32?)"),
@@ -73,6 +73,13 @@ def changed(path, value):
             "exemplars.per_class: input should be greater than or equal to 1",
         ),
         ("scenario.order", "lucir_1994", "scenario.order"),
+        ("validation", 1, "validation: input should be less than 1. Received: validation=1"),
+        ("validation", -0.1, "validation: input should be greater than or equal to 0"),
+        ("validation", float("nan"), "validation: input should be a finite number"),
+        ("dataset.test_fraction", 0, "dataset.test_fraction: input should be greater than 0"),
+        ("dataset.test_fraction", 1, "dataset.test_fraction: input should be less than 1"),
+        ("dataset.on_bad_image", "ignore", "dataset.on_bad_image: expected 'error' or 'skip'"),
+        ("dataset.path", "", "dataset.path: string should have at least 1 character"),
     ],
 )
 def test_bad_value_is_told_in_one_line(key, value, told):

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, with the same bytes for the same contents."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -26,22 +27,45 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 
     Yields:
         A path with the same suffix in the same folder; the block writes a file or folder there.
+
+    Raises:
+        UserError: where it cannot be written: no room, no right; what was there is as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: NumPy and Keras choose their format by it.
     aside = path.with_name(f".{path.stem}.partial{path.suffix}")
-    _remove(aside)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(aside)
         yield aside
+        _flush(aside)
         if aside.is_dir():
             _remove(path)
-        else:
-            with aside.open("rb") as written:
-                os.fsync(written.fileno())
         os.replace(aside, path)
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        raise UserError(
+            f"Expected to be able to write there ({error}). Received: path={path}"
+        ) from None
     finally:
-        _remove(aside)
+        with contextlib.suppress(OSError):
+            _remove(aside)
+
+
+# No room, no right, or something else in the way.
+_CANNOT_WRITE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG),
+}
+
+
+def _flush(path: Path) -> None:
+    """Has a file, or all files of a folder, reach the disk."""
+    for file in [path] if path.is_file() else filter(Path.is_file, path.rglob("*")):
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
 
 
 def _remove(path: Path) -> None:

@@ -14,8 +14,9 @@ from tfcil.errors import UserError
 from tfcil.method_options import FirstTask, Method, NonNegative, PositiveInt, check_fit
 from tfcil.names import check_backbone
 from tfcil.scenario import check_chain, check_order_name
-from tfcil.sections import Section
+from tfcil.sections import Section, brief
 
+Strategy = Literal["none", "mirrored", "multi_worker"]
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -23,16 +24,26 @@ class Dataset(Section):
     """Which images are learned."""
 
     name: str = Field(
-        description="`omniglot100` (embedded), `image_folder`, or the name of an image "
+        description="`omniglot100` (embedded), `folder` (your own images), or the name of an image "
         "classification set of tensorflow-datasets"
     )
-    path: str | None = Field(
-        None, description="of an image_folder: it holds train/CLASS/IMAGE and test/CLASS/IMAGE"
+    path: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="of a `folder`: it holds CLASS/IMAGE, or train/CLASS/IMAGE and "
+        "test/CLASS/IMAGE; or a CSV file with the columns path, label and perhaps split",
     )
     train_split: str = Field(
         "train", description="split of tensorflow-datasets, or folder in `path`, to learn from"
     )
     test_split: str = Field("test", description="likewise to evaluate on")
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="of each class of a `folder`, where it has no test images of its own"
+    )
+    on_bad_image: Literal["error", "skip"] = Field(
+        "error",
+        description="images of a `folder` that cannot be used: told, or left out and listed in "
+        "data/skipped.csv",
+    )
     classes: list[str] | str | None = Field(
         None,
         description="the only classes that are used, by their names; imagenet100_lucir: those of "
@@ -49,9 +60,9 @@ class Dataset(Section):
 
     @model_validator(mode="after")
     def _settings_fit(self):
-        if (self.name == "image_folder") != (self.path is not None):
+        if (self.name == "folder") != (self.path is not None):
             raise ValueError(
-                "expected a path with name=image_folder, and with no other. "
+                "expected a path with name=folder, and with no other. "
                 f"Received: dataset.name={self.name}, dataset.path={self.path}"
             )
         if self.resize == "crop" and self.image_size is None:
@@ -98,7 +109,7 @@ class TaskSpec(Section):
                 return classes
         raise ValueError(
             "expected a count of at least 1 or a list of class names. "
-            f"Received: classes={classes!r:.80}"
+            f"Received: classes={brief(classes)}"
         )
 
 
@@ -187,7 +198,7 @@ class TaskSettings(Section):
         None, description="number of classes of each task before; null: the old ones were one task"
     )
     seed: StrictInt = 0
-    strategy: Literal["none", "mirrored"] = "none"
+    strategy: Strategy = "none"
     code: str = Field("", description="digest of the method's code: DVC sees a change of it here")
 
     @property
@@ -205,8 +216,21 @@ class Params(Section):
     memory: Annotated[StrictInt, Field(ge=0)] = Field(
         description="budget: exemplars kept over all classes; 0: none"
     )
-    strategy: Literal["none", "mirrored"] = Field(
-        "none", description="mirrored: batches are split over all devices of this machine"
+    strategy: Strategy = Field(
+        "none",
+        description="mirrored: batches are split over all devices of this machine; multi_worker: "
+        "over those of all machines of TF_CONFIG",
+    )
+    validation: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="part of each task's training images that is held out and evaluated on in "
+        "place of the test images; 0: the test images",
+    )
+    tensorboard: str | None = Field(
+        None,
+        min_length=1,
+        description="folder into which training writes its scalars as TensorBoard reads them, such "
+        "as runs/tensorboard; null: none",
     )
     dataset: Dataset
     scenario: Scenario = Scenario()
@@ -214,8 +238,8 @@ class Params(Section):
     exemplars: Exemplars = Exemplars()
     model: Model = Model()
     method: Method = Method()
-    base: Recipe
-    increment: Recipe
+    base: Recipe = Field(description="how the first task is trained: epochs, rates, augmentation")
+    increment: Recipe = Field(description="how every later task is trained")
     second_stage: Recipe | None = Field(
         None, description="how the stage after the main training is trained, in methods with one"
     )
@@ -247,14 +271,15 @@ def read_yaml(path: str | Path) -> dict:
     """Reads a YAML file of sections; one that is missing, damaged or ambiguous is a `UserError`."""
     try:
         loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # A number of thousands of digits, the 13th month and ten thousand brackets are no YAMLError.
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"Expected a readable YAML file ({reason}). Received: path={path}"
         ) from None
     if not isinstance(loaded, dict):
         raise UserError(
-            f"{path}: expected sections such as `memory: 200`. Received: {loaded!r:.80}"
+            f"{path}: expected sections such as `memory: 200`. Received: {brief(loaded)}"
         )
     return loaded
 

@@ -1,6 +1,8 @@
 """What the sections of params.yaml have in common: wrong values are told in one clear line."""
 
 import re
+import reprlib
+from types import UnionType
 from typing import get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,27 +36,41 @@ class Section(BaseModel):
 
 def _describe(problems: list[dict], root: type[Section]) -> list[str]:
     """Turns pydantic's problems into a clear line per key."""
-    by_key: dict[str, list[dict]] = {}
+    by_path: dict[tuple, list[dict]] = {}
     for problem in problems:
         # pydantic adds the branch of a union ("int", "list[str]") to the path of the key.
-        path = [part for part in map(str, problem["loc"]) if not _UNION_BRANCH.match(part)]
-        by_key.setdefault(".".join(path), []).append(problem)
-    return [_line(key, problems, root) for key, problems in by_key.items()]
+        path = tuple(part for part in map(str, problem["loc"]) if not _UNION_BRANCH.match(part))
+        by_path.setdefault(path, []).append(problem)
+    return [_line(path, problems, root) for path, problems in by_path.items()]
 
 
 _UNION_BRANCH = re.compile(r"(int|str|float|\[key\])$|(constrained-|list\[|literal\[)")
 
 
-def _line(key: str, problems: list[dict], root: type[Section]) -> str:
-    first = problems[0]
-    received = f"Received: {key}={first['input']!r:.80}"
+def brief(value) -> str:
+    """Writes any value in at most 80 characters, in one line, however large it is."""
+    # Anchors of anchors can make a value that nobody ever finishes writing.
+    return f"{_REPR.repr(value):.80}"
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxlong = _REPR.maxother = 80
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() and len(name) <= 80 else brief(name)
+
+
+def _line(path: tuple, problems: list[dict], root: type[Section]) -> str:
+    first, key = problems[0], ".".join(map(_shown, path))
+    received = f"Received: {key}={brief(first['input'])}"
     if first["type"] == "value_error":
         reason = str(first["ctx"]["error"])
         return f"{key}: {reason}" if key else reason
     if first["type"] == "missing":
         return f"{key}: this key is required"
     if first["type"] == "extra_forbidden":
-        *section, name = key.split(".")
+        *section, name = path
         return f"{key}: no such key{nearest(name, _keys_of(root, section))}. {received}"
     expected = ", or ".join(dict.fromkeys(_expected(problem) for problem in problems))
     return f"{key}: {expected}. {received}"
@@ -77,4 +93,6 @@ def _keys_of(section: type[Section], path: list[str]) -> list[str]:
             section = get_args(section)[1]
         else:
             section = section.model_fields[part].annotation
+            if isinstance(section, UnionType):  # a section that may be null
+                section = get_args(section)[0]
     return list(section.model_fields)

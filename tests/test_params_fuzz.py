@@ -1,0 +1,186 @@
+"""Whatever stands in params.yaml: settings that hold, or one line; never another exception."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as of_hypothesis
+from hypothesis import strategies as st
+
+from tfcil.errors import UserError
+from tfcil.params import Params, load_params
+
+ROOT = Path(__file__).parents[1]
+DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
+MANY = of_hypothesis(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+EXTREME = [
+    *(float("nan"), float("inf"), -float("inf"), -1, 0, 1, 10**30, -(10**30), 10**4000, 1e308),
+    *(1e-320, True, False, None, "", " ", "abc", "\n", "null", "start", "00", "\x00", "\ud800"),
+    *([], {}, [[]], [None], {"a": 1}, {1: 2}, b"bytes", "x" * 100000, "🐼", "; rm -rf ~"),
+]
+anything = st.recursive(
+    st.sampled_from(EXTREME) | st.integers() | st.floats() | st.text(max_size=8) | st.booleans(),
+    lambda inside: (
+        st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=8), inside, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def paths(value, prefix=()):
+    """Every key of nested dictionaries, as a path."""
+    for key, inside in value.items():
+        yield (*prefix, key)
+        if isinstance(inside, dict):
+            yield from paths(inside, (*prefix, key))
+
+
+def checked(values):
+    """The settings, or None after a message that is one readable line."""
+    try:
+        return Params.of(values, "params.yaml")
+    except UserError as error:
+        told = str(error)
+        assert told.startswith("params.yaml: ")
+        assert len(told.splitlines()) == 1
+        assert len(told) < 2000
+        return None
+
+
+@MANY
+@given(st.sampled_from([*paths(DEFAULT)]), anything)
+def test_any_value_of_any_key_holds_or_is_told(path, value):
+    values = copy.deepcopy(DEFAULT)
+    section = values
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] = value
+    found = checked(values)
+    if found is not None:
+        # What is accepted can be written and read again: recipes/KEY.json lives on it.
+        assert Params.of(found.model_dump(mode="json"), "params.yaml") == found
+
+
+@MANY
+@given(st.sampled_from([(), *paths(DEFAULT)]), st.text(max_size=10), anything)
+def test_one_key_too_many_is_told(path, name, value):
+    values = copy.deepcopy(DEFAULT)
+    section = values
+    for key in path:
+        section = section[key]
+    if isinstance(section, dict) and name not in section:
+        section[name] = value
+        known = [field for field in Params.model_fields if field not in DEFAULT]
+        found = checked(values)
+        assert found is None or name in known or path[:1] == ("tasks",) or path
+
+
+@MANY
+@given(st.sampled_from([*paths(DEFAULT)]))
+def test_one_key_too_few_is_told_or_has_a_default(path):
+    values = copy.deepcopy(DEFAULT)
+    section = values
+    for key in path[:-1]:
+        section = section[key]
+    del section[path[-1]]
+    checked(values)
+
+
+@MANY
+@given(
+    st.binary(max_size=200)
+    | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
+)
+def test_any_bytes_for_a_file_are_told(tmp_path, contents):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(contents)
+    with pytest.raises(UserError) as told:
+        load_params(path)
+    assert len(str(told.value).splitlines()) == 1
+
+
+@MANY
+@given(st.data())
+def test_a_file_with_one_wrong_place_holds_or_is_told(tmp_path, data):
+    """A byte lost, doubled or turned into another one, as an editor or a disk does."""
+    contents = bytearray((ROOT / "params.yaml").read_bytes())
+    place = data.draw(st.integers(0, len(contents) - 1))
+    how = data.draw(st.sampled_from(["lost", "doubled", "other"]))
+    if how == "lost":
+        del contents[place]
+    elif how == "doubled":
+        contents.insert(place, contents[place])
+    else:
+        contents[place] = data.draw(st.integers(0, 255))
+    path = tmp_path / "params.yaml"
+    path.write_bytes(contents)
+    told = ""
+    try:
+        load_params(path)
+    except UserError as error:
+        told = str(error)
+    assert len(told.splitlines()) <= 1
+
+
+WRONG = {
+    "empty": b"",
+    "only comments": b"# nothing\n",
+    "tab": b"memory:\t5\n\tseed: 1\n",
+    "no UTF-8": b"memory: 5 # \xff\xfe\n",
+    "UTF-16": "memory: 5\n".encode("utf-16"),
+    "nul": b"memory: 5\x00\n",
+    "two documents": b"memory: 5\n---\nmemory: 6\n",
+    "a list": b"- memory\n",
+    "a number": b"5\n",
+    "key twice": b"memory: 5\nmemory: 6\n",
+    "key twice below": b"dataset: {name: omniglot100, name: cifar100}\n",
+    "an alias of itself": b"dataset: &a {name: *a}\n",
+    "a list of itself": b"tasks: &a [*a]\n",
+    "an anchor that is missing": b"memory: *a\n",
+    "a Python object": b"memory: !!python/object/apply:os.system ['echo']\n",
+    "an unknown tag": b"memory: !panda 5\n",
+    "the 13th month": b"memory: 2020-13-45\n",
+    "5000 digits": b"memory: " + b"9" * 5000 + b"\n",
+    "2000 brackets": b"memory: " + b"[" * 2000 + b"\n",
+    "a key that is a list": b"? [memory]\n: 5\n",
+    "a number for a section": b"dataset: 5\n",
+    "a hundred anchors of each other": b"".join(
+        b"k%d: &k%d [%s]\n" % (i, i, b", ".join([b"*k%d" % (i - 1)] * 9) if i else b"x")
+        for i in range(8)
+    ),
+}
+
+
+@pytest.mark.parametrize("contents", WRONG.values(), ids=WRONG)
+def test_wrong_files_are_told_in_one_line(tmp_path, contents):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(contents)
+    with pytest.raises(UserError) as told:
+        load_params(path)
+    assert len(str(told.value).splitlines()) == 1
+    assert len(str(told.value)) < 2000
+
+
+def test_a_thousand_tasks_are_checked_at_once():
+    keys = [f"{number:03}" for number in range(1000)]
+    tasks = {
+        key: {"classes": 1, "after": after, "recipe": "increment"}
+        for key, after in zip(keys, ["start", *keys], strict=False)
+    }
+    assert len(Params.of(DEFAULT | {"tasks": tasks}, "params.yaml").tasks) == 1000
+    tasks["999"]["after"] = "000"
+    with pytest.raises(UserError, match=r"tasks\.999\.after"):
+        Params.of(DEFAULT | {"tasks": tasks}, "params.yaml")
+
+
+def test_anchors_may_share_a_section(tmp_path):
+    text = (ROOT / "params.yaml").read_text()
+    begin, end = text.index("increment:"), text.index("second_stage:")
+    shared = text[:begin].replace("base:  ", "base: &same  ") + "increment: *same\n" + text[end:]
+    (tmp_path / "params.yaml").write_text(shared)
+    params = load_params(tmp_path / "params.yaml")
+    assert params.base == params.increment
