@@ -4,13 +4,18 @@ import argparse
 import os
 import sys
 
-from tfcil.cli import experiment, model, settings
+from tfcil.cli import experiment, model, project, settings, worker
 from tfcil.errors import UserError
 
 
 def main(arguments=None) -> None:
     """Runs the command line; a mistake of the person is told in one line."""
-    options = parser().parse_args(arguments)
+    whole = parser()
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(whole)
+    options = whole.parse_args(arguments)
     _tell_in_one_line(options.debug, options.run, options)
 
 
@@ -26,10 +31,16 @@ def _tell_in_one_line(debug, function, *arguments) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         function(*arguments)
-    except (UserError, OSError) as error:
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
         if debug:
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        told = " ".join(str(error).split())
+        if not isinstance(error, (UserError, OSError)):
+            told = f"{type(error).__name__}: {told} (unexpected: tfcil --debug shows where)"
+        print(f"error: {told}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -41,6 +52,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for group in (settings, experiment, model):
+    for group in (project, settings, experiment, model, worker):
         group.add(commands)
     return whole

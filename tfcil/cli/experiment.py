@@ -1,4 +1,4 @@
-"""Commands that run experiments and tell what they found: run, summary, grid."""
+"""Commands that run experiments and tell what they found: run, summary, compare, grid."""
 
 import sys
 
@@ -12,6 +12,15 @@ def add(commands) -> None:
 
     summary = commands.add_parser("summary", help="print the results of the experiment in ./")
     summary.set_defaults(run=_summary)
+
+    compare = commands.add_parser(
+        "compare", help="two experiments side by side: a table, and a page to look at"
+    )
+    about = "a Git revision, tag, branch, DVC experiment or folder; . is the current folder"
+    compare.add_argument("first", metavar="REV", help=about)
+    compare.add_argument("second", metavar="REV", help="likewise")
+    compare.add_argument("--output", default="compare.html", help="the page (default: %(default)s)")
+    compare.set_defaults(run=_compare)
 
     grid = commands.add_parser("grid", help="run what is missing of a grid, and write its page")
     grid.add_argument("file", help="the grid file, such as pipelines/grids/omniglot100.yaml")
@@ -29,12 +38,35 @@ def _run(options) -> None:
 
 def _summary(options) -> None:
     from tfcil.params import load_params
-    from tfcil.report.tables import print_summary
+    from tfcil.report.experiment import read_results
+    from tfcil.report.summary import print_summary
     from tfcil.stages.layout import Layout
-    from tfcil.stages.report import read_results
 
     layout = Layout()
-    print_summary(read_results(layout, load_params(layout.params)), layout)
+    print_summary(read_results(layout, load_params(layout.params).tasks), layout)
+
+
+def _compare(options) -> None:
+    import tempfile
+    from pathlib import Path
+
+    from tfcil.files import write_atomically
+    from tfcil.report.compare.comparison import Comparison
+    from tfcil.report.compare.page import comparison_page, print_comparison
+    from tfcil.report.compare.revisions import open_revision
+    from tfcil.stages.layout import Layout
+
+    names = (options.first, options.second)
+    with tempfile.TemporaryDirectory() as scratch:
+        both = []
+        for number, name in enumerate(names):
+            folder = Path(scratch, str(number))
+            folder.mkdir()
+            both.append(open_revision(name, folder, Layout.of))
+        comparison = Comparison(names, tuple(both))
+        with write_atomically(options.output) as aside:
+            aside.write_text(comparison_page(comparison), encoding="utf-8")
+        print_comparison(comparison, options.output)
 
 
 def _grid(options) -> None:

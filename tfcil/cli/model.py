@@ -1,29 +1,117 @@
-"""Commands that use a trained model: export."""
+"""Commands that use a trained model: predict, export."""
 
+import argparse
+import json
+import sys
 from pathlib import Path
+
+from tfcil.errors import UserError
 
 
 def add(commands) -> None:
     """Adds the commands to the parser."""
-    export = commands.add_parser("export", help="write a model in another form")
+    predict = commands.add_parser("predict", help="classify photos with a trained model")
+    predict.add_argument("model", type=Path, help="a classifier: models/TASK.keras")
+    predict.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="an image, or a folder of images"
+    )
+    predict.add_argument(
+        "--top", type=int, default=5, metavar="K", help="how many classes to tell (5)"
+    )
+    predict.add_argument("--json", action="store_true", help="print one JSON list")
+    predict.set_defaults(run=_predict)
+
+    export = commands.add_parser(
+        "export",
+        help="write a model with preprocessing, softmax and class names inside",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="formats:\n"
+        "  keras       a .keras file of Keras's own layers\n"
+        "  savedmodel  a folder for TensorFlow Serving\n"
+        "  onnx        a .onnx file\n"
+        "  tflite      a .tflite file for LiteRT",
+    )
     export.add_argument("model", type=Path, help="a classifier: models/TASK.keras")
     export.add_argument(
-        "--rule",
-        choices=("nme",),
-        required=True,
-        help="nme: a model that predicts the nearest mean of exemplars, as iCaRL does",
+        "--format", choices=("keras", "savedmodel", "onnx", "tflite"), default="keras"
     )
-    export.add_argument("--memory", type=Path, required=True, help="memory/TASK.npz")
-    export.add_argument("--output", type=Path, required=True, help="the .keras file to write")
+    export.add_argument(
+        "--rule",
+        choices=("logits", "nme"),
+        default="logits",
+        help="nme: predict the nearest mean of exemplars, as iCaRL does",
+    )
+    export.add_argument("--memory", type=Path, help="memory/TASK.npz, for --rule nme")
+    export.add_argument("--output", type=Path, required=True, help="the file or folder to write")
     export.set_defaults(run=_export)
 
 
-def _export(options) -> None:
-    from tfcil.classifier import open_classifier, save_classifier
-    from tfcil.exemplars import ExemplarMemory
-    from tfcil.export import nearest_mean_classifier
+def _predict(options) -> None:
+    classifier = _open(options.model)
+    from tfcil.predict import predictions
 
-    memory = ExemplarMemory.load(options.memory)
-    model = nearest_mean_classifier(open_classifier(options.model), memory)
-    save_classifier(model, options.output)
-    print(f"{options.output}: nearest mean of {len(memory.labels)} exemplars")
+    answers = predictions(classifier, options.paths, options.top)
+    failed = (_print_json if options.json else _print_lines)(_told(answers))
+    if failed:
+        sys.exit(1)
+
+
+def _open(path):
+    from tfcil.console import native_messages_hidden
+
+    with native_messages_hidden():
+        from tfcil.predict import Classifier
+    classifier = Classifier.open(path)
+    if not path.with_suffix(".json").exists():
+        told = f"note: {path.with_suffix('.json')} is missing, classes are told by their numbers"
+        print(told, file=sys.stderr)
+    return classifier
+
+
+def _told(answers):
+    """Tells on stderr of each image that cannot be read, as the answers pass."""
+    for answer in answers:
+        if "error" in answer:
+            print(f"error: {answer['error']}", file=sys.stderr, flush=True)
+        yield answer
+
+
+def _print_json(answers) -> bool:
+    # Element by element: there may be more answers than one wants to hold.
+    failed, before = False, "[\n"
+    for answer in answers:
+        failed |= "error" in answer
+        print(before + json.dumps(answer), end="")
+        before = ",\n"
+    print("\n]")
+    return failed
+
+
+def _print_lines(answers) -> bool:
+    failed = False
+    for answer in answers:
+        failed |= "error" in answer
+        if "error" not in answer:
+            ranked = (
+                f"{one['class']} {100 * one['probability']:.1f}%" for one in answer["predictions"]
+            )
+            line = f"{answer['path']}: {', '.join(ranked)}"
+            # A file's name may be no text.
+            print(line.encode("utf-8", "backslashreplace").decode())
+    return failed
+
+
+def _export(options) -> None:
+    if (options.rule == "nme") != (options.memory is not None):
+        raise UserError(
+            "Expected --rule nme and --memory memory/TASK.npz together. "
+            f"Received: rule={options.rule}, memory={options.memory}"
+        )
+    classifier = _open(options.model)
+    from tfcil.export.nearest_mean import by_nearest_mean
+    from tfcil.export.writing import export
+
+    if options.memory:
+        classifier = by_nearest_mean(classifier, options.memory)
+    export(classifier, options.format, options.output)
+    print(f"{options.output}: {options.format}, {len(classifier.names)} classes")

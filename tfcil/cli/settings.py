@@ -1,4 +1,4 @@
-"""Commands that write params.yaml: preset, tasks."""
+"""Commands about params.yaml: preset, tasks, params."""
 
 import shutil
 from pathlib import Path
@@ -13,11 +13,22 @@ def add(commands) -> None:
     preset.add_argument("--force", action="store_true", help="overwrite another params.yaml")
     preset.set_defaults(run=_preset)
 
-    tasks = commands.add_parser("tasks", help="rewrite the tasks of ./params.yaml for a protocol")
-    tasks.add_argument("--base", type=int, required=True, help="classes of the first task")
-    tasks.add_argument("--increment", type=int, required=True, help="classes of each later task")
+    tasks = commands.add_parser("tasks", help="rewrite the tasks of ./params.yaml, or add one")
+    tasks.add_argument("--base", type=int, help="classes of the first task")
+    tasks.add_argument("--increment", type=int, help="classes of each later task")
     tasks.add_argument("--total", type=int, default=100, help="classes of all tasks (100)")
+    tasks.add_argument(
+        "--add",
+        nargs="*",
+        metavar="CLASS",
+        help="one more task with these classes; without names, with those of an image folder that "
+        "are in no task yet",
+    )
     tasks.set_defaults(run=_tasks)
+
+    params = commands.add_parser("params", help="print what every key of params.yaml means")
+    params.add_argument("--schema", action="store_true", help="as a JSON schema, for editors")
+    params.set_defaults(run=_params)
 
 
 def _preset(options) -> None:
@@ -36,11 +47,54 @@ def _preset(options) -> None:
     print(f"params.yaml: {options.name}")
 
 
+def _params(options) -> None:
+    import json
+
+    from tfcil.reference import reference, schema
+
+    print(json.dumps(schema(), indent=1) if options.schema else reference().rstrip("\n"))
+
+
 def _tasks(options) -> None:
     from tfcil.params_file import rewrite_tasks
     from tfcil.scenario import protocol
     from tfcil.stages.layout import Layout
 
+    if options.add is not None:
+        _add_task(Layout(), options.add)
+        return
+    if options.base is None or options.increment is None:
+        raise UserError(
+            "tasks: expected --base and --increment, or --add. "
+            f"Received: base={options.base}, increment={options.increment}"
+        )
     tasks = protocol(options.base, options.increment, options.total)
     rewrite_tasks(Layout().params, tasks)
     print(f"params.yaml: {len(tasks)} tasks, {options.total} classes")
+
+
+def _add_task(layout, names) -> None:
+    from tfcil.data.datasets import class_names
+    from tfcil.names import nearest
+    from tfcil.params import load_params
+    from tfcil.project import add_task
+    from tfcil.status import classes_in_no_task
+
+    params = load_params(layout.params)
+    waiting = classes_in_no_task(layout, params)
+    for name in names:
+        if name not in waiting:
+            problem = (
+                "is in a task already" if name in class_names(params.dataset) else "is no class"
+            )
+            raise UserError(
+                f"tasks: expected classes that are in no task, {name} {problem}"
+                f"{nearest(name, waiting)}. Received: --add {name}"
+            )
+    if not names and params.dataset.name != "folder":
+        raise UserError("tasks: expected names of classes. Received: --add")
+    if not waiting:
+        raise UserError("tasks: expected classes that are in no task yet. Received: none")
+    names = names or waiting
+    key = add_task(layout.params, params.tasks, names)
+    print(f"params.yaml: task {key} with {len(names)} classes: {', '.join(names)}")

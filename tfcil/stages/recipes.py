@@ -15,10 +15,11 @@ def recipes(layout: Layout, params) -> None:
     """Writes recipes/: one file per task."""
     with write_atomically(layout.recipe(START).parent) as folder:
         for key in params.tasks:
-            write_json(folder / f"{key}.json", _settings(params, key).model_dump())
+            write_json(folder / f"{key}.json", settings_of(params, key).model_dump())
 
 
-def _settings(params, key) -> TaskSettings:
+def settings_of(params, key) -> TaskSettings:
+    """Returns every setting that decides how a task is trained."""
     task, method = params.tasks[key], params.method
     first = task.after == START
     needs_second = not first and method.trains_second_stage

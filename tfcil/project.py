@@ -1,0 +1,124 @@
+"""A project of a person's own: params.yaml for their images, and the pipeline in dvc.yaml."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from tfcil.errors import UserError
+from tfcil.files import write_atomically
+from tfcil.params_file import find_preset, rewrite_tasks
+
+_OWN_CODE = ("tfcil/", "pipelines/")
+_HEAD = """\
+# The pipeline of tfcil for this folder; params.yaml has the settings. Written by `tfcil init`.
+# A new version of tfcil trains nothing again by itself: `dvc repro --force` does.
+"""
+
+
+def create_project(folder, images, class_names, image_size=64, backbone="resnet18", force=False):
+    """Writes params.yaml and dvc.yaml for images of one's own; the first task has all classes.
+
+    Args:
+        folder: the project's folder.
+        images: path of the images, from the project's folder: a folder, or a CSV file.
+        class_names: names of the classes that there are now.
+        image_size: side in pixels that images are resized to.
+        backbone: name of the network.
+        force: overwrite other files of these names.
+
+    Raises:
+        UserError: where one of the files is there already.
+    """
+    folder = Path(folder)
+    for name in ("params.yaml", "dvc.yaml"):
+        if (folder / name).exists() and not force:
+            raise UserError(f"Expected no {name} here; --force overwrites it. Received: {name}")
+    text = find_preset("own_images").read_text(encoding="utf-8")
+    for key, value in {"path": images, "image_size": image_size, "backbone": backbone}.items():
+        # As YAML writes it: a path may hold what means something to YAML.
+        written = yaml.safe_dump(value, width=999).removesuffix("...\n").strip()
+        text = re.sub(
+            rf"^  {key}: \S+", lambda _, k=key, w=written: f"  {k}: {w}", text, flags=re.M
+        )
+    with write_atomically(folder / "params.yaml") as aside:
+        aside.write_text(text, encoding="utf-8")
+    first = {"classes": list(class_names), "after": "start", "recipe": "base"}
+    rewrite_tasks(folder / "params.yaml", {"00": first})
+    pipeline = own_pipeline()
+    with write_atomically(folder / "dvc.yaml") as aside:
+        aside.write_text(_HEAD + pipeline, encoding="utf-8")
+    _ignore_outputs(folder / ".gitignore", yaml.safe_load(pipeline))
+
+
+def _ignore_outputs(path, pipeline) -> None:
+    """Adds what the pipeline writes to .gitignore; DVC would make one in each folder."""
+    written = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    wanted = ["/checkpoints/"]
+    for stage in pipeline["stages"].values():
+        for out in stage.get("do", stage)["outs"]:
+            top = out.split("/")[0]
+            # The person's own images may lie in data/, too.
+            wanted.append(f"/{out}" if top == "data" else f"/{top}/")
+    lines = [*written, *(line for line in dict.fromkeys(wanted) if line not in written)]
+    with write_atomically(path) as aside:
+        aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def own_pipeline() -> str:
+    """Returns a dvc.yaml that calls the installed tfcil and watches the images of params.yaml.
+
+    It is this repository's own without the code among the dependencies, so the two never differ.
+    """
+    package = Path(__file__).resolve().parent
+    # In an installed package it lies beside this file, in a checkout above it.
+    source = next(path / "dvc.yaml" for path in (package, package.parent) if _has(path))
+    pipeline = yaml.safe_load(source.read_text(encoding="utf-8"))
+    for name, stage in pipeline["stages"].items():
+        stage = stage.get("do", stage)
+        stage["deps"] = [one for one in stage["deps"] if not one.startswith(_OWN_CODE)]
+        stage["cmd"] = re.sub(r"python pipelines/\w+\.py", f"tfcil stage {name}", stage["cmd"])
+    pipeline["stages"]["prepare"]["deps"].append("${dataset.path}")
+    # Those with a template of this repository are on the page of the report as well.
+    pipeline["plots"] = [
+        one for one in pipeline["plots"] if "pipelines/" not in str(*one.values())
+    ]
+    for stage in pipeline["stages"].values():
+        if not stage.get("do", stage)["deps"]:
+            del stage.get("do", stage)["deps"]
+    return yaml.safe_dump(pipeline, sort_keys=False, width=100, allow_unicode=True)
+
+
+def _has(folder) -> bool:
+    return (folder / "dvc.yaml").is_file()
+
+
+def add_task(path, tasks, names) -> str:
+    """Adds a line for one more task at the end of the block `tasks:`; the rest stays to the letter.
+
+    Args:
+        path: the params.yaml.
+        tasks: the tasks that there are, by key.
+        names: names of the new classes.
+
+    Returns:
+        The key of the new task.
+
+    Raises:
+        UserError: where the file has no such block, or its tasks stand in braces.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8")
+    last = list(tasks)[-1]
+    key = str(int(last) + 1).zfill(len(last)) if last.isdigit() else f"{last}_next"
+    task = {"classes": list(names), "after": last, "recipe": "increment"}
+    row = yaml.safe_dump(
+        task, default_flow_style=True, sort_keys=False, width=9999, allow_unicode=True
+    )
+    block = re.search(r"^tasks:[ \t]*(#.*)?\n(?:[ \t]+.*\n|(?=\n[ \t])\n)+", text, flags=re.M)
+    if block is None:
+        raise UserError(f"Expected a block `tasks:` with a line per task. Received: path={path}")
+    end = block.end()
+    with write_atomically(path) as aside:
+        aside.write_text(f'{text[:end]}  "{key}": {row}{text[end:]}', encoding="utf-8")
+    return key
