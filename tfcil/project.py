@@ -1,6 +1,7 @@
 """A project of a person's own: params.yaml for their images, and the pipeline in dvc.yaml."""
 
 import re
+import shutil
 from pathlib import Path
 
 import yaml
@@ -48,6 +49,9 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
     pipeline = own_pipeline()
     with write_atomically(folder / "dvc.yaml") as aside:
         aside.write_text(_HEAD + pipeline, encoding="utf-8")
+    for template in _beside("plots", "pipelines/plots").glob("*.json"):
+        with write_atomically(folder / "plots" / template.name) as aside:
+            shutil.copyfile(template, aside)
     _ignore_outputs(folder / ".gitignore", yaml.safe_load(pipeline))
 
 
@@ -70,27 +74,25 @@ def own_pipeline() -> str:
 
     It is this repository's own without the code among the dependencies, so the two never differ.
     """
-    package = Path(__file__).resolve().parent
-    # In an installed package it lies beside this file, in a checkout above it.
-    source = next(path / "dvc.yaml" for path in (package, package.parent) if _has(path))
+    source = _beside("dvc.yaml", "dvc.yaml")
     pipeline = yaml.safe_load(source.read_text(encoding="utf-8"))
     for name, stage in pipeline["stages"].items():
         stage = stage.get("do", stage)
         stage["deps"] = [one for one in stage["deps"] if not one.startswith(_OWN_CODE)]
         stage["cmd"] = re.sub(r"python pipelines/\w+\.py", f"tfcil stage {name}", stage["cmd"])
     pipeline["stages"]["prepare"]["deps"].append("${dataset.path}")
-    # Those with a template of this repository are on the page of the report as well.
-    pipeline["plots"] = [
-        one for one in pipeline["plots"] if "pipelines/" not in str(*one.values())
-    ]
     for stage in pipeline["stages"].values():
         if not stage.get("do", stage)["deps"]:
             del stage.get("do", stage)["deps"]
-    return yaml.safe_dump(pipeline, sort_keys=False, width=100, allow_unicode=True)
+    text = yaml.safe_dump(pipeline, sort_keys=False, width=100, allow_unicode=True)
+    return text.replace("pipelines/plots/", "plots/")
 
 
-def _has(folder) -> bool:
-    return (folder / "dvc.yaml").is_file()
+def _beside(installed, checkout) -> Path:
+    """Where a file of ours lies: in an installed package beside this one, else in the checkout."""
+    package = Path(__file__).resolve().parent
+    found = package / installed
+    return found if found.exists() else package.parent / checkout
 
 
 def add_task(path, tasks, names) -> str:

@@ -24,8 +24,13 @@ RUNS = {
 
 
 def contents(folder):
-    files = (file for file in folder.rglob("*") if file.is_file() and file.name != "record.json")
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+    """What is the same in two runs: all but what tells of times."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in files
+        if file.name not in ("record.json", "report.html") and file.parent.name != "logs"
+    }
 
 
 @pytest.fixture(scope="module")

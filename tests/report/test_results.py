@@ -9,7 +9,8 @@ import pytest
 from tfcil.errors import UserError
 from tfcil.report.figures import draw_accuracy
 from tfcil.report.results import Results
-from tfcil.report.tables import print_summary, write_accuracy_table, write_confusion_table
+from tfcil.report.summary import print_summary
+from tfcil.report.tables import write_accuracy_table, write_confusion_table
 from tfcil.stages.layout import Layout
 
 
@@ -66,12 +67,29 @@ def test_evaluations_of_another_chain_are_refused(evaluations):
         Results([evaluations[0], evaluations[2]])
 
 
+def test_evaluations_on_two_splits_are_refused(evaluations):
+    """Figures of validation and of test images must never be averaged."""
+    assert Results(evaluations).split == "test"
+    evaluations[1]["split"] = "validation"
+    with pytest.raises(UserError, match="Received: split=test and validation"):
+        Results(evaluations)
+
+
+def test_confusion_between_tasks_adds_up_their_classes(evaluations):
+    """Classes 0 to 2 are of task 00, 3 and 4 of task 01, 5 of task 02; 7 images of 0 went to 5."""
+    results = Results(evaluations)
+    assert results.task_of_class().tolist() == [0, 0, 0, 1, 1, 2]
+    assert results.task_confusion().tolist() == [[6, 0, 7], [0, 9, 0], [0, 0, 6]]
+    assert results.class_accuracy()[0] == pytest.approx(1 / 8)
+
+
 def test_tables_hold_a_row_per_task_and_per_confusion(evaluations, tmp_path):
     results = Results(evaluations)
     write_accuracy_table(tmp_path / "accuracy.csv", results)
     rows = list(csv.DictReader((tmp_path / "accuracy.csv").read_text().splitlines()))
     assert [row["task"] for row in rows] == ["00", "01", "02"]
-    assert rows[1] == {"task": "01", "classes": "5", "cnn": "0.72", "old": "0.8", "new": "0.6"}
+    expected = {"task": "01", "classes": "5", "cnn": "0.72", "nme": "", "old": "0.8", "new": "0.6"}
+    assert rows[1] == expected
     write_confusion_table(tmp_path / "confusion.csv", results)
     rows = list(csv.DictReader((tmp_path / "confusion.csv").read_text().splitlines()))
     assert {"actual": "0", "predicted": "5", "images": "7"} in rows

@@ -1,10 +1,6 @@
 """The picture of an experiment: accuracy as classes arrive, and the accuracy matrix."""
 
-import matplotlib
-
-matplotlib.use("agg")
-
-from matplotlib import pyplot
+from tfcil.errors import UserError
 
 LABELS = {"cnn": "logits", "nme": "nearest mean of exemplars"}
 
@@ -16,6 +12,7 @@ def draw_accuracy(path, results) -> None:
         path: the PNG file.
         results: the experiment's `Results`.
     """
+    pyplot = _pyplot()
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for rule, matrix in results.matrices.items():
         aia = matrix.average_incremental_accuracy()
@@ -42,3 +39,17 @@ def draw_accuracy(path, results) -> None:
     # Matplotlib would write its version into the file.
     figure.savefig(path, dpi=110, metadata={"Software": None})
     pyplot.close(figure)
+
+
+def _pyplot():
+    try:
+        import matplotlib
+    except ImportError:
+        raise UserError(
+            "The report needs the package matplotlib: pip install 'tfcil[report]'. "
+            "Received: no module named matplotlib"
+        ) from None
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    return pyplot

@@ -18,6 +18,7 @@ class Results:
             has it.
         num_classes: classes seen after each task.
         confusion: confusion matrix after the last task, rows are true classes.
+        split: `test`, or `validation` where all were measured on images held out of training.
 
     Raises:
         UserError: where the evaluations are not those of one chain of tasks.
@@ -43,6 +44,27 @@ class Results:
         }
         self.num_classes = [len(one["confusion"]) for one in evaluations]
         self.confusion = np.array(evaluations[-1]["confusion"])
+        self.split = _only(one.get("split", "test") for one in evaluations)
+
+    @property
+    def num_images(self) -> int:
+        """Images that the last model was evaluated on."""
+        return int(self.confusion.sum())
+
+    def task_of_class(self) -> np.ndarray:
+        """Computes the number of the task that brought each class: (classes,)."""
+        classes = np.arange(len(self.confusion))
+        return np.searchsorted(self.num_classes, classes, side="right")
+
+    def class_accuracy(self) -> np.ndarray:
+        """Computes the last model's accuracy on each class: (classes,), NaN without images."""
+        images = self.confusion.sum(axis=1)
+        return np.where(images > 0, self.confusion.diagonal() / np.maximum(images, 1), np.nan)
+
+    def task_confusion(self) -> np.ndarray:
+        """Counts images of each task's classes, taken for classes of each task: (tasks, tasks)."""
+        first = [0, *self.num_classes[:-1]]
+        return np.add.reduceat(np.add.reduceat(self.confusion, first, axis=0), first, axis=1)
 
     def metrics(self) -> dict:
         """Returns the contents of metrics.json: fractions, `None` where a figure is undefined."""
@@ -50,6 +72,16 @@ class Results:
         if "nme" in self.matrices:
             cnn["nme"] = self.matrices["nme"].summary()
         return cnn
+
+
+def _only(splits) -> str:
+    found = sorted(set(splits))
+    if len(found) > 1:
+        raise UserError(
+            "Expected all tasks to be evaluated on one split: run the stage evaluate of every task "
+            f"again. Received: split={' and '.join(found)}"
+        )
+    return found[0]
 
 
 def _lower_triangle(rows) -> np.ndarray:

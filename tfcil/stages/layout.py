@@ -39,6 +39,11 @@ class Layout:
         """Digests of the test images of all tasks up to this one."""
         return self.root / "data" / "seen" / f"{key}.json"
 
+    @property
+    def skipped(self) -> Path:
+        """Images that were left out because they cannot be used."""
+        return self.root / "data" / "skipped.csv"
+
     def recipe(self, key: str) -> Path:
         """Every setting that decides how a task is trained."""
         return self.root / "recipes" / f"{key}.json"
@@ -55,9 +60,21 @@ class Layout:
         """Features of a task's images under its finished model."""
         return self.root / "features" / f"{key}.npz"
 
+    def checkpoint(self, key: str) -> Path:
+        """The last finished epoch of a training that was killed."""
+        return self.root / "checkpoints" / f"{key}.npz"
+
     def curve(self, key: str) -> Path:
         """Loss and accuracy after each epoch of a task."""
         return self.root / "curves" / f"{key}.csv"
+
+    def log(self, key: str) -> Path:
+        """What training a task took, and with what it was done."""
+        return self.root / "logs" / f"{key}.json"
+
+    def tensorboard(self, setting: str | None, key: str) -> Path | None:
+        """Folder of a task's scalars, in the one of the setting `tensorboard`."""
+        return None if setting is None else self.root / setting / key
 
     def memory(self, key: str) -> Path:
         """The exemplars kept after a task."""
@@ -74,5 +91,5 @@ class Layout:
 
     @property
     def report(self) -> Path:
-        """Folder of tables and figures."""
+        """Folder of the page, and of the tables and the picture behind it."""
         return self.root / "report"

@@ -1,29 +1,24 @@
 """Stage `report`: the figures of the whole experiment, read off the evaluations of its tasks."""
 
-from tfcil.files import read_json, write_atomically, write_json
+from tfcil.files import write_atomically, write_json
+from tfcil.report.experiment import read_experiment
 from tfcil.report.figures import draw_accuracy
-from tfcil.report.results import Results
-from tfcil.report.tables import write_accuracy_table, write_confusion_table
+from tfcil.report.page.build import experiment_page
+from tfcil.report.tables import write_tables
 from tfcil.stages.layout import Layout
 
 
 def report(layout: Layout, params) -> None:
-    """Writes metrics.json and report/.
+    """Writes metrics.json and report/: the page, and the tables and the picture behind it.
 
     Args:
         layout: where the files lie.
-        params: the whole params.yaml; only the keys of `tasks` are read. The folder evaluation/
-            may hold more than these tasks, so it is never globbed.
+        params: the whole params.yaml.
     """
-    results = read_results(layout, params)
+    experiment = read_experiment(layout, params.model_dump())
     with write_atomically(layout.report) as folder:
         folder.mkdir()
-        write_accuracy_table(folder / "accuracy.csv", results)
-        write_confusion_table(folder / "confusion.csv", results)
-        draw_accuracy(folder / "accuracy.png", results)
-    write_json(layout.metrics, results.metrics())
-
-
-def read_results(layout: Layout, params) -> Results:
-    """Reads the evaluations of the tasks of params.yaml."""
-    return Results([read_json(layout.evaluation(key)) for key in params.tasks])
+        write_tables(folder, experiment)
+        draw_accuracy(folder / "accuracy.png", experiment.results)
+        (folder / "report.html").write_text(experiment_page(experiment), encoding="utf-8")
+    write_json(layout.metrics, experiment.results.metrics())

@@ -30,3 +30,5 @@ def select(layout: Layout, params, key: str) -> None:
         selection=params.exemplars.selection,
         generator=np.random.default_rng([params.seed, num_seen]),
     ).save(layout.memory(key))
+    # Here and not in train: DVC has noted by now that the training is finished.
+    layout.checkpoint(key).unlink(missing_ok=True)

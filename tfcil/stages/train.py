@@ -1,6 +1,7 @@
 """Stage `train@KEY`: the model before, the memory before and a task's images make its model."""
 
 import csv
+import sys
 
 import keras
 import numpy as np
@@ -8,16 +9,20 @@ import numpy as np
 from tfcil.classifier import FEATURES, expose, open_classifier, save_classifier
 from tfcil.console import training_progress
 from tfcil.data.store import Concatenated, read_facts, read_images
+from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, save_npz, write_atomically, write_json
 from tfcil.inference import forward
 from tfcil.params import TaskSettings
+from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
-from tfcil.training import make_deterministic, train_task
+from tfcil.stages.tensorboard import scalars
+from tfcil.stages.training_log import Stopwatch
+from tfcil.training import Checkpoint, make_deterministic, train_task
 
 
 def train(layout: Layout, params, key: str) -> None:
-    """Writes a task's model, its class names, the features of its images and its training curve.
+    """Writes a task's model and class names, features of its images, its training curve and log.
 
     Args:
         layout: where the files lie.
@@ -27,25 +32,57 @@ def train(layout: Layout, params, key: str) -> None:
     make_deterministic()
     keras.utils.clear_session()
     settings = TaskSettings.of(read_json(layout.recipe(key)), str(layout.recipe(key)))
+    # The layers of some backbones, such as dropout, draw their seeds when they are copied.
+    keras.utils.set_random_seed(settings.seed)
     before = params.tasks[key].after
-    images, labels = read_images(layout.train_images(key))
-    memory = ExemplarMemory.load(layout.memory(before))
+    inputs = inputs_digest(layout, params, key)
     title = f"task {key} ({[*params.tasks].index(key) + 1} of {len(params.tasks)})"
-    with training_progress(title, settings.epochs) as on_epoch:
+    if is_finished(layout, key, inputs):
+        print(f"{title}: unchanged", file=sys.stderr)
+        return
+    layout.checkpoint(before).unlink(missing_ok=True)
+    checkpoint = Checkpoint(layout.checkpoint(key), inputs)
+    images, labels, memory = _read(layout, key, before, sum(settings.earlier or ()))
+    stopwatch = Stopwatch()
+    with (
+        training_progress(title, settings.epochs) as show,
+        scalars(layout.tensorboard(params.tensorboard, key)) as write_scalars,
+    ):
         student, curve = train_task(
             lambda: open_classifier(layout.model(before)),
             Concatenated(images, memory.images),
             np.concatenate([labels, memory.labels]),
             settings,
-            on_epoch,
+            lambda row: (show(row), write_scalars(row)),
+            checkpoint,
         )
+    log = stopwatch.log(key, curve)
     features = forward(expose(student, FEATURES), images)[FEATURES]
     save_classifier(student, layout.model(key))
-    write_json(
-        layout.class_names(key), {"classes": read_facts(layout.train_images(key))["classes"]}
-    )
+    write_json(layout.class_names(key), read_facts(layout.train_images(key)))
     save_npz(layout.features(key), features=features, labels=labels)
     _write_curve(layout.curve(key), curve)
+    log |= {"inputs": inputs, "outputs": outputs_digests(layout, key)}
+    write_json(layout.log(key), log)
+
+
+def _read(layout, key, before, num_old):
+    """Reads the images to learn from and the memory, and checks that they go together."""
+    images, labels = read_images(layout.train_images(key))
+    memory = ExemplarMemory.load(layout.memory(before))
+    if labels.min() < num_old:
+        raise UserError(
+            f"Expected labels of the new classes, from {num_old} on. "
+            f"Received: label {labels.min()} in folder={layout.train_images(key)}"
+        )
+    largest = memory.labels.max(initial=-1)
+    if memory.images.shape[1:] != images.shape[1:] or largest >= num_old:
+        raise UserError(
+            f"Expected a memory of images {images.shape[1:]} of the {num_old} classes before. "
+            f"Received: images {memory.images.shape[1:]}, largest label {largest} in "
+            f"path={layout.memory(before)}"
+        )
+    return images, labels, memory
 
 
 def _write_curve(path, curve) -> None:

@@ -1,0 +1,115 @@
+"""All that the page of an experiment tells: read from its files, of which some may be missing."""
+
+import csv
+from dataclasses import dataclass
+
+from tfcil.errors import UserError
+from tfcil.files import read_json
+from tfcil.report.kept import Kept
+from tfcil.report.results import Results
+
+_TEXT = ("stage",)
+_NOT_A_TERM = ("epoch", "stage", "images", "loss", "accuracy", "alpha")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment as its files tell it.
+
+    Attributes:
+        results: its `Results`.
+        params: the sections of its params.yaml, as dictionaries.
+        class_names: of all classes, in the order of arrival.
+        curves: a list of rows per task, without tasks whose curve is missing.
+        logs: contents of logs/KEY.json per task, likewise.
+        kept: the exemplars after the last task, or `None` where the file is missing.
+    """
+
+    results: Results
+    params: dict
+    class_names: list[str]
+    curves: dict[str, list[dict]]
+    logs: dict[str, dict]
+    kept: Kept | None
+
+    def missing(self, found) -> list[str]:
+        """Returns the tasks that have no entry in `curves` or `logs`."""
+        return [task for task in self.results.tasks if task not in found]
+
+    def task_title(self, number: int) -> str:
+        """Returns how a task is called in tooltips."""
+        task, classes = self.results.tasks[number], self.results.num_classes[number]
+        return f"task {task}, {classes} class{'es' if classes > 1 else ''}"
+
+
+def read_results(layout, tasks) -> Results:
+    """Reads the evaluations of the given tasks.
+
+    Args:
+        layout: where the files lie.
+        tasks: their keys in the order of arrival. The folder evaluation/ may hold more than these,
+            so it is never globbed.
+    """
+    return Results([read_json(layout.evaluation(key)) for key in tasks])
+
+
+def read_experiment(layout, params: dict) -> Experiment:
+    """Reads an experiment; only the evaluations are required.
+
+    Args:
+        layout: where the files lie.
+        params: the sections of its params.yaml, as dictionaries.
+
+    Raises:
+        UserError: where an evaluation is missing, or another file is damaged.
+    """
+    tasks = list(params["tasks"])
+    results = read_results(layout, tasks)
+    curves = {key: _read_curve(layout.curve(key)) for key in tasks if layout.curve(key).exists()}
+    logs = {key: read_json(layout.log(key)) for key in tasks if layout.log(key).exists()}
+    memory = layout.memory(tasks[-1])
+    names = _class_names(layout.class_names(tasks[-1]), len(results.confusion))
+    kept = Kept.open(memory) if memory.exists() else None
+    return Experiment(results, params, names, curves, logs, kept)
+
+
+def terms_of(rows) -> list[str]:
+    """Returns the names of the loss terms in a training curve."""
+    return [name for name in {name: None for row in rows for name in row} if is_term(name)]
+
+
+def is_term(name: str) -> bool:
+    """Tells whether a column of a training curve is a term of the loss."""
+    return name not in _NOT_A_TERM
+
+
+def _class_names(path, count) -> list[str]:
+    if not path.exists():
+        return [f"class {number}" for number in range(count)]
+    names = read_json(path)["classes"]
+    if len(names) != count:
+        raise UserError(
+            f"Expected the names of the {count} classes that were evaluated. "
+            f"Received: {len(names)} names in {path}"
+        )
+    return [str(name) for name in names]
+
+
+def _read_curve(path) -> list[dict]:
+    """Reads a training curve; a term that a stage does not have is left out of its rows."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [
+                {
+                    name: value if name in _TEXT else float(value)
+                    for name, value in row.items()
+                    if value
+                }
+                for row in csv.DictReader(file)
+            ]
+        complete = rows and all({"epoch", "loss", "accuracy"} <= set(row) for row in rows)
+    except (ValueError, TypeError, csv.Error):
+        complete = False
+    if not complete:
+        raise UserError(f"Expected a training curve as the stage train writes. Received: {path}")
+    return [{"stage": "main"} | row for row in rows]

@@ -1,0 +1,1 @@
+"""The page report.html: geometry of its figures in Python, drawn by templates."""

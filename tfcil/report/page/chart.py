@@ -1,0 +1,193 @@
+"""Geometry of line and bar charts: what a template needs to draw them as SVG."""
+
+import math
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 420, 250
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 42
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line, or the bars of one colour.
+
+    Attributes:
+        name: as the legend and the tooltip have it.
+        values: one per position of the chart, `None` where there is none.
+        drawn: whether it is more than a line of the tooltip.
+    """
+
+    name: str
+    values: list
+    drawn: bool = True
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis shows.
+
+    Attributes:
+        title: with the unit.
+        low, high: its ends.
+        percent: whether fractions are shown as percentages.
+        labels: (value, text) of the ticks; `None`: round numbers.
+    """
+
+    title: str
+    low: float
+    high: float
+    percent: bool = False
+    labels: list | None = None
+
+    def ticks(self):
+        """Returns (value, text) of each tick."""
+        if self.labels is not None:
+            return self.labels
+        factor = 100 if self.percent else 1
+        values = round_numbers(self.low * factor, self.high * factor)
+        return [(value / factor, f"{value:g}") for value in values]
+
+
+def round_numbers(low, high, most=6) -> list[float]:
+    """Computes the multiples of 1, 2 or 5 times a power of ten in a range."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / (most - 1)
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(number * step, 10) for number in range(first, last + 1)]
+
+
+def accuracy_axis(values, title="accuracy in %", from_zero=False) -> Axis:
+    """Makes an axis of accuracies that ends at tenths around the values."""
+    known = [value for value in values if value is not None]
+    low = 0.0 if from_zero or not known else math.floor(min(known) * 10 - 1e-9) / 10
+    high = 1.0 if from_zero or not known else math.ceil(max(known) * 10 + 1e-9) / 10
+    high = min(max(high, 0.1), 1.0)
+    return Axis(title, max(min(low, high - 0.2), 0.0), high, percent=True)
+
+
+def number_axis(values, title) -> Axis:
+    """Makes an axis from 0, or from the least value below it."""
+    known = [value for value in values if value is not None] or [0]
+    low, high = min(0, *known), max(0, *known)
+    return Axis(title, low, high if high > low else low + 1)
+
+
+def task_ticks(tasks, most=8) -> list:
+    """Returns (position, key) of some tasks at even distances."""
+    step = math.ceil(len(tasks) / most)
+    return [(number, tasks[number]) for number in range(0, len(tasks), step)]
+
+
+def line_chart(
+    label, positions, captions, series, x_axis, y_axis, marks=(), width=WIDTH, height=HEIGHT
+):
+    """Computes the geometry of lines over numbers.
+
+    Args:
+        label: what the chart shows, for whoever can't see it.
+        positions: numbers on the x axis, rising.
+        captions: what the tooltip says of each.
+        series: list of `Series`.
+        x_axis, y_axis: each an `Axis`.
+        marks: (position, text) of vertical lines.
+        width, height: in the units of the drawing; text is 12 high.
+    """
+    x = _scale(x_axis, LEFT, width - RIGHT)
+    y = _scale(y_axis, height - BOTTOM, TOP)
+    paths = []
+    for style, one in enumerate(one for one in series if one.drawn):
+        points = [
+            (x(position), y(value))
+            for position, value in zip(positions, one.values, strict=True)
+            if value is not None
+        ]
+        line = " ".join(
+            f"{'L' if number else 'M'}{px} {py}" for number, (px, py) in enumerate(points)
+        )
+        dots = points if len(positions) <= 60 else []
+        paths.append({"style": style, "kind": "line", "d": line, "dots": dots})
+    return {
+        **_frame(label, x, y, x_axis, y_axis, (width, height)),
+        "paths": paths,
+        "marks": [(x(position), text) for position, text in marks],
+        "hover": _hover([x(position) for position in positions], captions, series, y_axis),
+        "legend": [(style, one.name) for style, one in enumerate(s for s in series if s.drawn)],
+    }
+
+
+def bar_chart(label, captions, series, y_axis, x_labels, x_title, stacked=False):
+    """Computes the geometry of bars: those of one position stand side by side.
+
+    Args:
+        label: what the chart shows, for whoever can't see it.
+        captions: what the tooltip says of each position.
+        series: list of `Series`.
+        y_axis: an `Axis`.
+        x_labels: (position, text) of the ticks.
+        x_title: title of the x axis.
+        stacked: whether bars stand in each other's place, since each position has only one.
+    """
+    x_axis = Axis(x_title, -0.5, len(captions) - 0.5, labels=x_labels)
+    x = _scale(x_axis, LEFT, WIDTH - RIGHT, digits=2)
+    y = _scale(y_axis, HEIGHT - BOTTOM, TOP)
+    room = 1.0 if len(captions) > 60 else 0.8
+    width = room / (1 if stacked else len(series))
+    ground = y(min(max(0, y_axis.low), y_axis.high))
+    paths, texts = [], []
+    for style, one in enumerate(series):
+        outline = []
+        for position, value in enumerate(one.values):
+            if value is None:
+                continue
+            left = position - room / 2 + (0 if stacked else style * width)
+            outline.append(f"M{x(left)} {ground}V{y(value)}H{x(left + width)}V{ground}Z")
+            if len(captions) * len(series) <= 16 and y_axis.percent:
+                texts.append((x(left + width / 2), y(value) - 3, f"{100 * value:.0f}"))
+        paths.append({"style": style, "kind": "area", "d": "".join(outline), "dots": []})
+    return {
+        **_frame(label, x, y, x_axis, y_axis, (WIDTH, HEIGHT)),
+        "paths": paths,
+        "texts": texts,
+        "hover": _hover([x(number) for number in range(len(captions))], captions, series, y_axis),
+        "legend": [(style, one.name) for style, one in enumerate(series)],
+    }
+
+
+def _scale(axis, first, last, digits=1):
+    span = (axis.high - axis.low) or 1
+
+    def scale(value):
+        return round(first + (value - axis.low) / span * (last - first), digits)
+
+    return scale
+
+
+def _frame(label, x, y, x_axis, y_axis, size):
+    return {
+        "label": label,
+        "size": size,
+        "box": (LEFT, TOP, size[0] - RIGHT, size[1] - BOTTOM),
+        "x_title": x_axis.title,
+        "y_title": y_axis.title,
+        "x_ticks": [(x(value), text) for value, text in x_axis.ticks()],
+        "y_ticks": [(y(value), text) for value, text in y_axis.ticks()],
+        "marks": [],
+        "texts": [],
+    }
+
+
+def _hover(pixels, captions, series, y_axis):
+    factor, unit = (100, " %") if y_axis.percent else (1, "")
+    return {
+        "x": pixels,
+        "at": captions,
+        "unit": unit,
+        "series": [[one.name, [_short(value, factor) for value in one.values]] for one in series],
+    }
+
+
+def _short(value, factor):
+    return None if value is None else float(f"{value * factor:.5g}")
