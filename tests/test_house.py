@@ -11,12 +11,12 @@ ROOT = Path(__file__).parents[1]
 
 # From the lowest to the highest; a part knows those before it, and itself.
 FLOORS = (
-    *("__init__", "errors", "names", "files", "console", "sections"),
+    *("__init__", "errors", "names", "files", "console", "sections", "cluster"),
     *("catalogue", "method_options", "scenario", "metrics"),
-    *("params", "params_file", "exemplars", "data"),
+    *("params", "params_file", "reference", "exemplars", "data"),
     *("losses", "layers", "backbones", "classifier", "batch_norm", "inference", "methods"),
-    *("training", "learning", "evaluation", "export", "report"),
-    *("stages", "grid", "cli", "__main__"),
+    *("training", "learning", "evaluation", "predict", "export", "report"),
+    *("stages", "project", "status", "grid", "cli", "__main__"),
 )
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
 WITHOUT_FRAMEWORK = ("names", "files", "sections", "scenario", "metrics", "params", "exemplars")

@@ -41,16 +41,7 @@ def training_progress(title: str, epochs: int):
     Yields:
         A function to call after each epoch with its row of the curve.
     """
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("epochs  {task.fields[figures]}  left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty() or "CI" in os.environ,
-        transient=True,
-    )
+    bar = _bar("epochs  {task.fields[figures]}  left")
     figures = ""
 
     def on_epoch(row):
@@ -62,3 +53,33 @@ def training_progress(title: str, epochs: int):
         shown = bar.add_task(title, total=epochs, figures=figures)
         yield on_epoch
     print(f"{title}: {epochs} epochs, training {figures}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def image_progress(title: str, images: int):
+    """Shows a bar on a terminal, and nothing elsewhere.
+
+    Args:
+        title: what is done with the images.
+        images: number of images.
+
+    Yields:
+        A function to call after each image.
+    """
+    bar = _bar("images  left")
+    with bar:
+        shown = bar.add_task(title, total=images)
+        yield lambda: bar.advance(shown)
+
+
+def _bar(text: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(text),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty() or "CI" in os.environ,
+        transient=True,
+    )

@@ -1,11 +1,13 @@
-"""A classifier in the form that somebody else needs."""
+"""The rule of iCaRL as a model."""
+
+from dataclasses import replace
 
 import keras
 import numpy as np
 
 from tfcil.classifier import FEATURES, LOGITS, expose
 from tfcil.errors import UserError
-from tfcil.exemplars import class_means
+from tfcil.exemplars import ExemplarMemory, class_means
 from tfcil.inference import forward
 
 
@@ -39,3 +41,9 @@ def nearest_mean_classifier(model, memory):
     x = head(keras.layers.UnitNormalization(dtype="float32", name="unit_features")(x))
     head.set_weights([means.T])
     return keras.Model(model.input, x, name=model.name)
+
+
+def by_nearest_mean(classifier, path):
+    """Returns a `tfcil.predict.Classifier` that predicts by the exemplars in memory/TASK.npz."""
+    memory = ExemplarMemory.load(path)
+    return replace(classifier, model=nearest_mean_classifier(classifier.model, memory))

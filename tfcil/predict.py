@@ -1,0 +1,210 @@
+"""Photos of any size and kind, classified by a trained model as its training data were read."""
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from tfcil.batch_norm import fuse_batch_norm
+from tfcil.classifier import num_classes, open_classifier
+from tfcil.data.folder import EXTENSIONS
+from tfcil.data.images import read_image, resize
+from tfcil.data.splits import map_in_order
+from tfcil.errors import UserError
+from tfcil.files import read_json
+
+RESIZE = ("stretch", "crop")
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained model, and what its file does not hold.
+
+    Args:
+        model: a `keras.Model` from raw images of one size to logits.
+        names: of the classes, in the order of the logits.
+        resize: how its training images were brought to that size: `"stretch"` or `"crop"`.
+    """
+
+    model: object
+    names: tuple[str, ...]
+    resize: str = "stretch"
+
+    @classmethod
+    def open(cls, path) -> "Classifier":
+        """Opens models/TASK.keras and the names beside it, models/TASK.json.
+
+        Where there is no such file the numbers of the classes are their names.
+
+        Raises:
+            UserError: where the model is none of ours, or the names are not those of its classes.
+        """
+        path = Path(path)
+        model = open_classifier(path)
+        shape = getattr(model.input, "shape", (None,))
+        if not num_classes(model) or None in shape[1:] or shape[-1] not in (1, 3):
+            raise UserError(
+                "Expected a classifier that tfcil trained: images of one size, grey or colour, in "
+                f"and a logit for each class out. Received: path={path}"
+            )
+        described = path.with_suffix(".json")
+        if not described.exists():
+            return cls(model, tuple(str(number) for number in range(num_classes(model))))
+        names, how = _read_names(described, num_classes(model))
+        if how == "crop" and shape[1] != shape[2]:
+            raise UserError(
+                f"{described}: resize=crop makes square images, expected stretch for this model. "
+                f"Received: images={shape[1]} x {shape[2]}"
+            )
+        return cls(model, names, how)
+
+    def read(self, path) -> np.ndarray:
+        """Reads an image file as the model takes it, (height, width, channels) uint8."""
+        return fitted(read_image(path), self.model.input.shape[1:], self.resize)
+
+    def probabilities(self, images, batch_size=BATCH_SIZE) -> np.ndarray:
+        """Computes the softmax of the logits, (n, classes) float64.
+
+        Args:
+            images: list of n images, as `read` returns them; `batch_size` at most.
+            batch_size: images are filled up to as many, so that one shape is traced once.
+        """
+        if not images:
+            return np.empty((0, len(self.names)))
+        padding = np.zeros((batch_size - len(images), *images[0].shape), "uint8")
+        logits = self._compiled.predict_on_batch(np.concatenate([images, padding]))[: len(images)]
+        shares = np.exp(np.float64(logits) - logits.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def _compiled(self):
+        model = fuse_batch_norm(self.model)
+        model.compile(jit_compile=False)
+        return model
+
+
+def fitted(image, shape, how) -> np.ndarray:
+    """Computes a picture as a model takes it.
+
+    Args:
+        image: (height, width, 3) uint8.
+        shape: of the model's images, (height, width, channels), of 1 or 3 channels.
+        how: `"stretch"`, or `"crop"` for square images; see `tfcil.data.images.resize`.
+    """
+    from PIL import Image
+
+    height, width, channels = shape
+    if channels == 1:
+        image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    if how == "stretch" and image.shape[:2] == (height, width):
+        return image
+    if height == width:
+        return resize(image, height, how)
+    picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture).reshape(shape)
+
+
+def predictions(classifier, paths, top=5) -> Iterator[dict]:
+    """Classifies image files and all images in folders; only a few are held at a time.
+
+    Args:
+        classifier: a `Classifier`.
+        paths: of files and folders.
+        top: how many classes to tell of each image, the most probable first.
+
+    Returns:
+        Iterator: of each image `{"path": ..., "predictions": [{"class": ..., "probability": ...},
+        ...]}`, in the order of `paths`; where there is no image, or one that cannot be read,
+        `{"path": ..., "error": ...}`.
+
+    Raises:
+        UserError: where `top` is below 1, or Pillow is missing.
+    """
+    if top < 1:
+        raise UserError(f"--top: expected 1 or more. Received: top={top}")
+    if importlib.util.find_spec("PIL") is None:
+        raise UserError(f"Reading images needs Pillow: pip install pillow. Received: {paths[0]}")
+    files = list(chain.from_iterable(map(image_files, paths)))
+    return (
+        _told(classifier.names, path, answer, top) for path, answer in _answers(classifier, files)
+    )
+
+
+def _told(names, path, answer, top):
+    if isinstance(answer, UserError):
+        return {"path": str(path), "error": str(answer)}
+    best = np.argsort(-answer, kind="stable")[:top]
+    ranked = [{"class": names[one], "probability": round(float(answer[one]), 6)} for one in best]
+    return {"path": str(path), "predictions": ranked}
+
+
+def image_files(path) -> list[Path]:
+    """Lists the images in a folder and its folders, sorted by path, without hidden ones.
+
+    Of a path that is no folder it lists the path.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return [path]
+    inside = (name.relative_to(path) for name in path.rglob("*") if not name.is_dir())
+    chosen = (
+        name
+        for name in inside
+        if name.suffix.lower() in EXTENSIONS and not any(part[0] == "." for part in name.parts)
+    )
+    # Of a folder without images the folder is told.
+    return [path / name for name in sorted(chosen, key=Path.as_posix)] or [path]
+
+
+def _answers(classifier, files):
+    """Yields each path with the probabilities of its image, or with what is wrong with it."""
+
+    def read(path):
+        try:
+            return path, _read(classifier, path)
+        except UserError as error:
+            return path, error
+
+    size = min(len(files), BATCH_SIZE)
+    read_ahead = map_in_order(read, files)
+    while batch := list(islice(read_ahead, size)):
+        images = [image for _, image in batch if not isinstance(image, UserError)]
+        answers = iter(classifier.probabilities(images, size))
+        for path, image in batch:
+            yield path, image if isinstance(image, UserError) else next(answers)
+
+
+def _read(classifier, path):
+    if path.is_dir():
+        raise UserError(f"Expected images ({', '.join(EXTENSIONS)}). Received: folder={path}")
+    if not path.is_file():
+        raise UserError(f"Expected an image file or a folder. Received: path={path}")
+    try:
+        return classifier.read(path)
+    except UserError as error:
+        # The key of params.yaml is not what is wrong here.
+        reason = str(error).removeprefix("dataset.path: ")
+        raise UserError(reason[0].upper() + reason[1:]) from None
+
+
+def _read_names(path, number):
+    """Reads the names of the classes and how images were resized."""
+    described = read_json(path)
+    described = described if isinstance(described, dict) else {}
+    names, how = described.get("classes"), described.get("resize", "stretch")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"Expected the names of the classes in it. Received: path={path}")
+    if len(names) != number:
+        raise UserError(
+            f"Expected a name for each of the model's {number} classes. "
+            f"Received: {len(names)} in {path}"
+        )
+    if how not in RESIZE:
+        raise UserError(f"{path}: expected one of {', '.join(RESIZE)}. Received: resize={how!r}")
+    return tuple(names), how
