@@ -32,7 +32,7 @@ grid: setup
 	tfcil grid pipelines/grids/omniglot100.yaml
 
 test: setup
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadgroup --durations 15
 
 lint: setup
 	ruff check .

@@ -1,0 +1,93 @@
+"""Every command of the README and of docs/ is run, here or by a test of its page, or says why not.
+
+The word after ```sh names what a block needs that a test has not: `network`, `hours`, `cluster`,
+`server`, `yours` (files of the reader), or `ci` (continuous integration runs it itself).
+"""
+
+import json
+import re
+
+import pytest
+import yaml
+from PIL import Image
+from tiny_project import ROOT, Project, create
+
+NEEDS = ("network", "hours", "cluster", "server", "yours", "ci")
+OWN_TEST = {
+    "new_classes.md": "tests/docs/test_new_classes.py",
+    "use_the_model.md": "tests/test_use_the_model.py",
+}
+BLOCK = re.compile(r"^```sh ?(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands():
+    """The command lines to run, each once, in the order of the pages."""
+    found = {}
+    for page in PAGES:
+        for need, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+            if not need and page.name not in OWN_TEST:
+                lines = (re.sub(r"\s+#.*", "", line) for line in text.splitlines())
+                found |= {line: page.name for line in lines if line and line[0] not in "#."}
+    return found
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory, home):
+    """The default experiment, finished, with two tasks of two classes and one epoch each."""
+    folder = tmp_path_factory.mktemp("reader") / "project"
+    create(folder, home)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    first, *_, last = params["tasks"]
+    params["tasks"] = {
+        first: {"classes": 2, "after": "start", "recipe": "base"},
+        last: {"classes": 2, "after": first, "recipe": "increment"},
+    }
+    for section in ("base", "increment", "second_stage"):
+        params[section] |= {"epochs": 1, "warmup": 0}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    project = Project(folder, home)
+    project.repro()
+    project.commit()
+    (folder / "photos").mkdir()
+    for name in ("photo.jpg", "photos/other.jpg"):
+        Image.new("RGB", (40, 30), 100).save(folder / name)
+    return project
+
+
+def test_what_a_block_needs_is_said_in_words_that_are_known():
+    for page in PAGES:
+        for need, _ in BLOCK.findall(page.read_text(encoding="utf-8")):
+            assert need in ("", *NEEDS), page.name
+
+
+def test_pages_with_a_test_of_their_own_have_it():
+    for page, test in OWN_TEST.items():
+        assert page in (ROOT / test).read_text(encoding="utf-8")
+
+
+def test_every_command_runs(reader):
+    """In the order of the pages: an experiment goes on from the one before, as for a reader."""
+    found = commands()
+    assert len(found) > 8
+    for command in found:
+        reader.run("bash", "-euo", "pipefail", "-c", command)
+    assert (reader.folder / "classifier.onnx").exists()
+    shown = json.loads(reader.run("dvc", "exp", "show", "--json"))
+    experiments = shown[1]["experiments"]
+    assert len(experiments) == sum(command.startswith("dvc exp run") for command in found)
+
+
+def test_continuous_integration_runs_what_it_is_said_to():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for page in PAGES:
+        for need, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+            for line in text.splitlines() if need == "ci" else ():
+                assert re.sub(r"\s+#.*", "", line) in script
+
+
+def test_links_within_the_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
