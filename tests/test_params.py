@@ -56,7 +56,7 @@ def changed(path, value):
         ),
         ("tasks.01.after", "07", "tasks.01.after"),
         ("tasks", {}, "tasks"),
-        ("strategy", "mirror", "strategy: expected 'none', 'mirrored' or 'multi_worker' (did you mean mirrored?)"),
+        ("strategy", "mirror", "'mirrored' or 'multi_worker' (did you mean mirrored?)"),
         ("tasks", {0: {"classes": 3, "after": "start", "recipe": "base"}}, "tasks.0"),
         ("tasks", {"a/../b": {"classes": 3, "after": "start", "recipe": "base"}}, "a/../b"),
         ("model.backbone", "resnet23", "(did you mean resnet32?)"),
@@ -192,7 +192,7 @@ def test_rewriting_the_tasks_leaves_the_rest_to_the_letter(tmp_path):
     rewrite_tasks(path, {"00": {"classes": 5, "after": "start", "recipe": "base"}})
     assert path.read_text() == (
         "# head\nmemory: 1   # a\n"
-        'tasks:\n  "00": {classes: 5, after: start, recipe: base}\n'
+        'tasks:\n  "00": {classes: 5, after: "start", recipe: base}\n'
         "seed: 1\n"
     )
 

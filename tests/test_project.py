@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_yaml
 from PIL import Image
 
 from tfcil.cli import main
 from tfcil.errors import UserError
 from tfcil.files import write_json
 from tfcil.params import load_params
+from tfcil.params_file import rewrite_tasks
 from tfcil.project import add_task, own_pipeline
+from tfcil.scenario import protocol
 from tfcil.stages import LAST, ONCE, PER_TASK
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +103,7 @@ def test_add_takes_only_what_is_named_and_leaves_the_rest_of_the_file_as_it_is(p
     before = Path("params.yaml").read_text()
     main(["tasks", "--add", "panda"])
     lines = Path("params.yaml").read_text().splitlines()
-    new = "  \"01\": {classes: [panda], after: '00', recipe: increment}"
+    new = '  "01": {classes: ["panda"], after: "00", recipe: increment}'
     assert [line for line in lines if line != new] == before.splitlines()
     assert lines.count(new) == 1
     assert lines.index(new) == lines.index(next(x for x in lines if '"00"' in x)) + 1
@@ -124,6 +127,19 @@ def test_keys_go_on_as_they_were_numbered(tmp_path):
         assert add_task(path, {last: None}, ["a"]) == expected
         assert list(yaml.safe_load(path.read_text())["tasks"]) == [last, expected]
         assert "# more\nmemory: 5\n" in path.read_text()
+
+
+def test_dvc_reads_the_same_keys_and_names(tmp_path):
+    """To PyYAML 08 is a text and to DVC, whose YAML is newer, it is the number 8."""
+    path = tmp_path / "params.yaml"
+    path.write_text("tasks:\n  x: y\nmemory: 5\n")
+    rewrite_tasks(path, protocol(1, 1, 12))
+    add_task(
+        path, load_yaml(path)["tasks"], ["08", "on", "1e3", "null", "a: b", 'say "panda"', "é"]
+    )
+    assert load_yaml(path) == yaml.safe_load(path.read_text())
+    assert load_yaml(path)["tasks"]["09"]["after"] == "08"
+    assert load_yaml(path)["tasks"]["12"]["classes"][0] == "08"
 
 
 def test_tasks_in_braces_are_told(tmp_path):

@@ -92,24 +92,35 @@ def read_json(path: str | Path):
         raise UserError(f"Expected a readable JSON file ({error}). Received: path={path}") from None
 
 
-def write_zip(path: str | Path, members: dict[str, bytes]) -> None:
+def write_zip(path: str | Path, members: dict) -> None:
     """Writes an uncompressed zip archive whose bytes depend on names and contents alone.
 
-    Writing to an open member, as NumPy does, gives other headers under other versions of Python.
+    Args:
+        path: the archive.
+        members: name to what follows each other in it: a list of bytes or contiguous arrays.
     """
     with zipfile.ZipFile(path, "w") as archive:
-        for name, contents in members.items():
-            # A ZipInfo made by hand has the date 1980-01-01.
-            archive.writestr(zipfile.ZipInfo(name), contents)
+        for name, parts in members.items():
+            # A ZipInfo made by hand has the date 1980-01-01; with the size known beforehand, all
+            # versions of Python write the same header.
+            about = zipfile.ZipInfo(name)
+            about.file_size = sum(memoryview(part).nbytes for part in parts)
+            with archive.open(about, "w") as member:
+                for part in parts:
+                    member.write(part)
 
 
 def save_npz(path: str | Path, **arrays: np.ndarray) -> None:
     """Writes arrays to an uncompressed npz without pickles; equal arrays give equal bytes."""
     members = {}
     for name, array in arrays.items():
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-        members[f"{name}.npy"] = buffer.getvalue()
+        array = np.asarray(array, order="C")
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, np.lib.format.header_data_from_array_1_0(array)
+        )
+        # Bytes of the array itself: an exemplar memory may have gigabytes.
+        members[f"{name}.npy"] = [header.getvalue(), array.reshape(-1).view(np.uint8).data]
     with write_atomically(path) as aside:
         write_zip(aside, members)
 
@@ -120,15 +131,69 @@ def load_npz(path: str | Path, *keys: str) -> list[np.ndarray]:
         # np.load leaves a damaged file open when it opened it itself.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             return [stored[key] for key in keys]
-    # A damaged archive shows itself as any of these, depending on which byte is wrong.
-    except (
-        *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
-        raise UserError(
-            f"Expected a readable npz file with the arrays {', '.join(keys)} ({error}). "
-            f"Received: path={path}"
-        ) from None
+    except _DAMAGED as error:
+        raise _unreadable(path, keys, error) from None
+
+
+def map_npz(path: str | Path, key: str) -> np.ndarray:
+    """Maps an array of an npz that `save_npz` wrote: of its bytes only what is looked at is read.
+
+    The file's checksum is not looked at; `check_npz` does that.
+
+    Args:
+        path: the npz file.
+        key: name of the array.
+
+    Returns:
+        A memory map; an array where it would be empty.
+
+    Raises:
+        UserError: where the file is missing, damaged or compressed.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.getinfo(f"{key}.npy")
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError("it is compressed")
+        with open(path, "rb") as file:
+            file.seek(member.header_offset + 26)
+            lengths = (int.from_bytes(file.read(2), "little") for _ in range(2))
+            file.seek(sum(lengths), os.SEEK_CUR)
+            np.lib.format.read_magic(file)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            offset = file.tell()
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects")
+        if 0 in shape:
+            return np.zeros(shape, dtype)
+        return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
+    except _DAMAGED as error:
+        raise _unreadable(path, [key], error) from None
+
+
+def check_npz(path: str | Path) -> None:
+    """Compares an npz with its checksums, a little at a time; damage is a `UserError`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except _DAMAGED as error:
+        raise _unreadable(path, ["any"], error) from None
+    if damaged:
+        raise _unreadable(path, [damaged.removesuffix(".npy")], "its checksum is another")
+
+
+# A damaged archive shows itself as any of these, depending on which byte is wrong.
+_DAMAGED = (
+    *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def _unreadable(path, keys, reason) -> UserError:
+    return UserError(
+        f"Expected a readable npz file with the arrays {', '.join(keys)} ({reason}). "
+        f"Received: path={path}"
+    )
 
 
 def digest(*arrays: np.ndarray) -> str:

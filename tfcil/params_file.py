@@ -1,9 +1,8 @@
 """params.yaml as a text: presets to put in place, and its block of tasks rewritten."""
 
+import json
 import re
 from pathlib import Path
-
-import yaml
 
 from tfcil.errors import UserError
 from tfcil.files import write_atomically
@@ -36,6 +35,19 @@ def headline(preset: Path) -> str:
         return lines.readline().lstrip("# ").strip()
 
 
+def task_line(key: str, task: dict) -> str:
+    """Writes the line of one task.
+
+    Every text is quoted: what PyYAML takes for a text, such as 08, is a number to DVC.
+
+    Args:
+        key: of the task.
+        task: `{"classes": ..., "after": ..., "recipe": ...}`.
+    """
+    classes, after = (json.dumps(task[name], ensure_ascii=False) for name in ("classes", "after"))
+    return f'  "{key}": {{classes: {classes}, after: {after}, recipe: {task["recipe"]}}}\n'
+
+
 def rewrite_tasks(path, tasks: dict) -> None:
     """Replaces the block `tasks:` of a params.yaml; everything else stays to the letter.
 
@@ -51,11 +63,7 @@ def rewrite_tasks(path, tasks: dict) -> None:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"Expected a params.yaml here ({error}). Received: path={path}") from None
-    rows = (
-        f'  "{key}": {yaml.safe_dump(task, default_flow_style=True, sort_keys=False, width=999)}'
-        for key, task in tasks.items()
-    )
-    block = "tasks:\n" + "".join(rows)
+    block = "tasks:\n" + "".join(task_line(key, task) for key, task in tasks.items())
     # The block goes on over indented and empty lines.
     text, found = re.subn(r"^tasks:.*\n(?:[ \t]+.*\n|(?=\n[ \t])\n)*", block, text, flags=re.M)
     if found != 1:

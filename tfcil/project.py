@@ -8,7 +8,7 @@ import yaml
 
 from tfcil.errors import UserError
 from tfcil.files import write_atomically
-from tfcil.params_file import find_preset, rewrite_tasks
+from tfcil.params_file import find_preset, rewrite_tasks, task_line
 
 _OWN_CODE = ("tfcil/", "pipelines/")
 _HEAD = """\
@@ -113,14 +113,11 @@ def add_task(path, tasks, names) -> str:
     text = path.read_text(encoding="utf-8")
     last = list(tasks)[-1]
     key = str(int(last) + 1).zfill(len(last)) if last.isdigit() else f"{last}_next"
-    task = {"classes": list(names), "after": last, "recipe": "increment"}
-    row = yaml.safe_dump(
-        task, default_flow_style=True, sort_keys=False, width=9999, allow_unicode=True
-    )
+    row = task_line(key, {"classes": list(names), "after": last, "recipe": "increment"})
     block = re.search(r"^tasks:[ \t]*(#.*)?\n(?:[ \t]+.*\n|(?=\n[ \t])\n)+", text, flags=re.M)
     if block is None:
         raise UserError(f"Expected a block `tasks:` with a line per task. Received: path={path}")
     end = block.end()
     with write_atomically(path) as aside:
-        aside.write_text(f'{text[:end]}  "{key}": {row}{text[end:]}', encoding="utf-8")
+        aside.write_text(text[:end] + row + text[end:], encoding="utf-8")
     return key

@@ -11,7 +11,7 @@ from tfcil.training.checkpoint import Checkpoint
 EPOCHS = 2  # of each of the two stages
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process."""
 
 
@@ -26,12 +26,12 @@ def train(method, checkpoint=None, epochs=None):
     def on_epoch(row):
         seen.append(row)
         if len(seen) == epochs:
-            raise Killed
+            raise KilledError
 
     teacher = first_task(method.first_task())
     try:
         student, curve = train_task(lambda: teacher, *task_images(1), chosen, on_epoch, checkpoint)
-    except Killed:
+    except KilledError:
         return None
     assert seen == curve
     return student.get_weights(), curve

@@ -26,7 +26,7 @@ def save_classifier(model, path) -> None:
         metadata["date_saved"] = "1980-01-01@00:00:00"
         members["metadata.json"] = json.dumps(metadata).encode()
         members["config.json"] = _without_addresses(members["config.json"])
-        write_zip(aside, members)
+        write_zip(aside, {name: [contents] for name, contents in members.items()})
 
 
 def _without_addresses(config: bytes) -> bytes:

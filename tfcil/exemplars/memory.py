@@ -6,7 +6,7 @@ import numpy as np
 
 from tfcil.errors import UserError
 from tfcil.exemplars.selection import SELECTIONS
-from tfcil.files import load_npz, save_npz
+from tfcil.files import check_npz, load_npz, map_npz, save_npz
 
 _ARRAYS = {  # of what types, and with how many axes
     "images": (("uint8", "float32"), 4),
@@ -136,12 +136,18 @@ class ExemplarMemory:
         self._check_new(images, labels, features, num_seen)
         count = quota(budget, num_seen, per_class)
         picks, new_ranks = _select(labels, features, count, selection, generator)
-        kept = self.ranks < count
-        all_images = np.concatenate([self.images[kept], images[picks]])
+        kept = np.flatnonzero(self.ranks < count)
         all_labels = np.concatenate([self.labels[kept], labels[picks]]).astype(np.int32)
         ranks = np.concatenate([self.ranks[kept], new_ranks])
         order = np.lexsort((ranks, all_labels))
-        return ExemplarMemory(all_images[order], all_labels[order], ranks[order])
+        # Filled one by one: of a thousand classes there are gigabytes, and no room for copies.
+        chosen = np.empty((len(order), *self.images.shape[1:]), self.images.dtype)
+        for place, source in enumerate(order):
+            is_old = source < len(kept)
+            chosen[place] = (
+                self.images[kept[source]] if is_old else images[picks[source - len(kept)]]
+            )
+        return ExemplarMemory(chosen, all_labels[order], ranks[order])
 
     def _check_new(self, images, labels, features, num_seen):
         if not len(images) == len(labels) == len(features):
@@ -177,7 +183,7 @@ class ExemplarMemory:
 
     @classmethod
     def load(cls, path):
-        """Reads a memory that `save` wrote.
+        """Opens a memory that `save` wrote; its images are mapped, not read.
 
         Args:
             path: path-like.
@@ -189,7 +195,9 @@ class ExemplarMemory:
             UserError: there is no such file, it is damaged, or it holds something else.
         """
         try:
-            return cls(*load_npz(path, *_ARRAYS))
+            check_npz(path)
+            labels, ranks = load_npz(path, "labels", "ranks")
+            return cls(map_npz(path, "images"), labels, ranks)
         except UserError:
             raise
         except ValueError as error:
