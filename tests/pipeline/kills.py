@@ -31,15 +31,13 @@ WAYS = ("group", "worker", "interrupt")
 
 
 def end(process, way):
-    """Ends a running command in one of the ways; returns whether it was still running."""
-    if process.poll() is not None:
-        return False
+    """Ends a running command in one of the ways."""
     if way == "worker":
         youngest = _youngest_child(process.pid)
         if youngest is not None:
             os.kill(youngest, signal.SIGKILL)
         process.wait(timeout=120)
-        return True
+        return
     os.killpg(process.pid, signal.SIGINT if way == "interrupt" else signal.SIGKILL)
     try:
         process.wait(timeout=120)
@@ -47,7 +45,6 @@ def end(process, way):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
-    return True
 
 
 def _youngest_child(pid):
@@ -75,16 +72,20 @@ def run_to_the_end(project, command, kills, generator, longest):
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A shell has its background jobs ignore Ctrl-C, and their children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        if len(done) < kills:
-            moment, way = generator.uniform(0.5, longest), generator.choice(WAYS)
-            try:
-                process.wait(timeout=moment)
-            except subprocess.TimeoutExpired:
-                if end(process, way):
+        with process:
+            if len(done) < kills:
+                moment, way = generator.uniform(0.5, longest), generator.choice(WAYS)
+                try:
+                    process.wait(timeout=moment)
+                except subprocess.TimeoutExpired:
+                    end(process, way)
+                    assert process.returncode != 0, f"survived {way} after {moment} s"
                     done.append((round(moment, 2), way))
                     continue
-        printed, _ = process.communicate()
+            printed, _ = process.communicate()
         assert process.returncode == 0, printed
         return done
 

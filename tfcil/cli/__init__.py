@@ -31,6 +31,8 @@ def _tell_in_one_line(debug, function, *arguments) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         function(*arguments)
+    except BrokenPipeError:  # `tfcil ... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         sys.exit(130)

@@ -1,5 +1,8 @@
 """Stage `report`: the figures of the whole experiment, read off the evaluations of its tasks."""
 
+import sys
+from importlib.util import find_spec
+
 from tfcil.files import write_atomically, write_json
 from tfcil.report.experiment import read_experiment
 from tfcil.report.figures import draw_accuracy
@@ -11,14 +14,24 @@ from tfcil.stages.layout import Layout
 def report(layout: Layout, params) -> None:
     """Writes metrics.json and report/: the page, and the tables and the picture behind it.
 
+    Without the packages of the extra `report`, the tables alone.
+
     Args:
         layout: where the files lie.
         params: the whole params.yaml.
     """
     experiment = read_experiment(layout, params.model_dump())
+    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     with write_atomically(layout.report) as folder:
         folder.mkdir()
         write_tables(folder, experiment)
-        draw_accuracy(folder / "accuracy.png", experiment.results)
-        (folder / "report.html").write_text(experiment_page(experiment), encoding="utf-8")
+        if not missing:
+            draw_accuracy(folder / "accuracy.png", experiment.results)
+            (folder / "report.html").write_text(experiment_page(experiment), encoding="utf-8")
     write_json(layout.metrics, experiment.results.metrics())
+    if missing:
+        print(
+            f"report: tables without the page, which needs {' and '.join(missing)}: "
+            "pip install 'tfcil[report]'",
+            file=sys.stderr,
+        )
