@@ -8,7 +8,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /tfcil
-COPY Makefile pyproject.toml requirements.lock README.md LICENSE ./
+COPY Makefile pyproject.toml requirements.lock README.md LICENSE dvc.yaml ./
 COPY tfcil tfcil
 COPY pipelines pipelines
 RUN make setup PYTHON=python3.11 \
