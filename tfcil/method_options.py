@@ -192,8 +192,8 @@ def check_fit(method: Method, memory: int, strategy: str, second_stage) -> None:
             "method.loss=meta-bsce learns its coefficient from exemplars, expected memory of 1 "
             "or more. Received: memory=0"
         )
-    if strategy == "mirrored" and method.loss == "meta-bsce":
-        raise ValueError("method.loss=meta-bsce runs on one device. Received: strategy=mirrored")
+    if strategy != "none" and method.loss == "meta-bsce":
+        raise ValueError(f"method.loss=meta-bsce runs on one device. Received: strategy={strategy}")
     needs_exemplars = method.about.second_stage in ("balancing", "correction")
     if not memory and method.has_second_stage and needs_exemplars:
         raise ValueError(

@@ -13,6 +13,7 @@ import zipfile
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 import yaml
 from tiny_project import PARAMS, RECIPE
@@ -109,13 +110,15 @@ def test_a_worker_that_ends_is_told_and_the_training_goes_on_without_loss(two, t
     while not checkpoint.exists():
         assert (chief.poll(), worker.poll()) == (None, None)
         time.sleep(0.01)
+    # TensorFlow would take SIGTERM for itself, which is how clusters end what they run.
+    (training,) = psutil.Process(worker.pid).children()
     ended = time.monotonic()
-    worker.terminate()
+    training.terminate()
     status, told = ends(chief)
     assert time.monotonic() - ended < 30  # half a second where nothing else runs
     assert status == 1
     assert told.splitlines()[-1] == f"error: worker 1 ({two.addresses[1]}) ended during task 01"
-    assert ends(worker) == (128 + signal.SIGTERM, "")
+    assert ends(worker) == (1, "")
     assert not (two.folder / "models" / "01.keras").exists()
 
     chief, worker = two.start(0, "stage", "train", "01"), two.start(1, "worker", "--tasks", "1")
@@ -134,10 +137,11 @@ def test_a_mean_over_the_old_samples_of_each_process_is_that_of_one(two, tmp_pat
     (two.folder / "models" / "01.keras").unlink()
     two.write(**params)
     run_stage("recipes", root=two.folder)
-    chief, worker = two.start(0, "stage", "train", "01"), two.start(1, "worker", "--tasks", "1")
+    chief, worker = two.start(0, "stage", "train", "01"), two.start(1, "worker")
     status, told = ends(chief)
     assert status == 0, told
-    assert ends(worker) == (0, "")
+    worker.terminate()  # it waits for the next task
+    assert ends(worker) == (128 + signal.SIGTERM, "")
     assert_trained_alike(two.folder, tmp_path / "one")
 
 

@@ -1,8 +1,9 @@
 """Three tiny tasks, learned by any method once; tests share what came of it.
 
-Run as `python tiny_tasks.py OUT STRATEGY CPUS NAME:LOSS...` it learns the second task by each of
-these methods, on the Keras backend of the environment and with CPUS logical devices, and writes an
-npz: `curves` as JSON, and the weights of each student as NAME:LOSS/0, NAME:LOSS/1, ...
+Run as `python tiny_tasks.py OUT STRATEGY CPUS RUN...` it learns the second task by each of these
+methods, on the Keras backend of the environment and with CPUS logical devices, and writes an npz:
+`curves` as JSON, and the weights of each student as RUN/0, RUN/1, ... A RUN is NAME:LOSS, or
+NAME:LOSS:SIZE with another size of the batch.
 """
 
 import dataclasses
@@ -177,6 +178,17 @@ def run(name, loss="ce", **options):
     return learn(first_task(method.first_task()), 1, method)
 
 
+def learn_as_named(name, strategy="none"):
+    """Learns the second task as a RUN says."""
+    from tfcil.params import Method
+
+    method, loss, *size = name.split(":")
+    chosen = Method(name=method, loss=loss, **OPTIONS.get(method, {}))
+    recipe = RECIPE | {"batch_size": int(*size)} if size else RECIPE
+    others = {"recipe": recipe, "second_stage": recipe}
+    return learn(first_task(chosen.first_task()), 1, chosen, strategy, **others)
+
+
 def in_a_process(out, backend, strategy, cpus, names):
     """Runs this file in a process of its own; returns the curves and the weights by method."""
     import os
@@ -206,13 +218,9 @@ def main(out, strategy, cpus, *names):
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * int(cpus),
         )
-    from tfcil.params import Method
-
     curves, weights = {}, {}
     for name in names:
-        method, loss = name.split(":")
-        chosen = Method(name=method, loss=loss, **OPTIONS.get(method, {}))
-        found = learn(first_task(chosen.first_task()), 1, chosen, strategy)
+        found = learn_as_named(name, strategy)
         curves[name] = found.curve
         weights |= {f"{name}/{i}": value for i, value in enumerate(found.student.get_weights())}
     np.savez(out, curves=json.dumps(curves), **weights)

@@ -1,6 +1,7 @@
 """Training curves as TensorBoard reads them, written while a task is trained."""
 
 import contextlib
+import functools
 
 import keras
 
@@ -33,13 +34,17 @@ def scalars(folder):
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
     )
 
+    @functools.cache
+    def writer():
+        # Not before the first row: `multi_worker` wants to connect before anything else is made.
+        return opened.enter_context(contextlib.closing(tf.summary.create_file_writer(str(folder))))
+
     def on_epoch(row):
-        with tf.device("CPU"), writer.as_default():
+        with tf.device("CPU"), writer().as_default():
             for name, value in row.items():
                 if name not in ("epoch", "stage"):
                     tf.summary.write(name, tf.constant(value, tf.float32), row["epoch"], shown)
-        writer.flush()
+        writer().flush()
 
-    writer = tf.summary.create_file_writer(str(folder))
-    with contextlib.closing(writer):
+    with contextlib.ExitStack() as opened:
         yield on_epoch

@@ -1,5 +1,6 @@
 """Stage `train@KEY`: the model before, the memory before and a task's images make its model."""
 
+import contextlib
 import csv
 import sys
 
@@ -45,6 +46,7 @@ def train(layout: Layout, params, key: str) -> None:
     images, labels, memory = _read(layout, key, before, sum(settings.earlier or ()))
     stopwatch = Stopwatch()
     with (
+        _named(title),
         training_progress(title, settings.epochs) as show,
         scalars(layout.tensorboard(params.tensorboard, key)) as write_scalars,
     ):
@@ -64,6 +66,15 @@ def train(layout: Layout, params, key: str) -> None:
     _write_curve(layout.curve(key), curve)
     log |= {"inputs": inputs, "outputs": outputs_digests(layout, key)}
     write_json(layout.log(key), log)
+
+
+@contextlib.contextmanager
+def _named(title):
+    """Says in an error which task it was."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{title}: {error}") from None
 
 
 def _read(layout, key, before, num_old):

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from keras import ops
 
 from tfcil.errors import UserError
 from tfcil.files import load_npz, save_npz
@@ -55,7 +54,7 @@ class Checkpoint:
             variables: list of Keras variables.
             curve: a dictionary per epoch of the stage.
         """
-        values = [ops.convert_to_numpy(variable.value) for variable in variables]
+        values = [variable.numpy() for variable in variables]
         self._stages[stage] = (list(curve), values)
         state = {
             "digest": self._digest,

@@ -8,6 +8,9 @@ import numpy as np
 from tfcil.errors import UserError
 from tfcil.training.meta import MetaCoefficient
 from tfcil.training.schedules import TabulatedRates, learning_rates
+from tfcil.training.strategy import take_over
+
+CHECKED = 100  # steps after which one looks whether the loss is a number
 
 
 @dataclass
@@ -58,22 +61,22 @@ def fit(training, images, labels, on_epoch=None, epochs_before=0, checkpoint=Non
     optimizer = _optimizer(training, rates)
     kept = _variables(training, optimizer)
     curve = checkpoint.restore(training.number, kept) if checkpoint else []
+    finished = take_over(kept, len(curve), training.plan)
     if training.meta:
-        training.meta.go_on_from(training.plan.first_step(len(curve)))
+        training.meta.go_on_from(training.plan.first_step(finished))
     engine = make_engine(training, optimizer)
     labels = np.asarray(labels, "int32")
     for row in curve if on_epoch else ():
         on_epoch(row)
-    for epoch in range(len(curve), training.plan.epochs):
-        steps = list(_steps(training, engine, rates, epoch, images, labels))
-        # Read once per epoch: reading a value waits for the step that makes it.
+    for epoch in range(finished, training.plan.epochs):
+        steps = []
+        for step in _steps(training, engine, rates, epoch, images, labels):
+            steps.append(step)
+            # Reading a value waits for the step that makes it: one of long ago is there already.
+            if len(steps) % CHECKED == 0:
+                _check_finite(float(steps[-CHECKED]["loss"]), epoch, training.plan.epochs)
         means = {name: float(np.mean([float(step[name]) for step in steps])) for name in steps[0]}
-        if not np.isfinite(means["loss"]):
-            raise UserError(
-                f"The loss stopped being finite in epoch {epoch + 1} of {training.plan.epochs}: "
-                "expected a learning rate that this network bears. "
-                f"Received: loss={means['loss']}"
-            )
+        _check_finite(means["loss"], epoch, training.plan.epochs)
         seen = len(steps) * training.plan.batch_size
         row = {"epoch": epochs_before + epoch + 1, "stage": training.stage, "images": seen}
         curve.append(row | means)
@@ -88,6 +91,14 @@ def fit(training, images, labels, on_epoch=None, epochs_before=0, checkpoint=Non
     return curve
 
 
+def _check_finite(loss, epoch, epochs):
+    if not np.isfinite(loss):
+        raise UserError(
+            f"The loss stopped being finite in epoch {epoch + 1} of {epochs}: expected a learning "
+            f"rate that this network bears. Received: loss={loss}"
+        )
+
+
 def _variables(training, optimizer):
     """All that a training changes: what the seeds of dropout layers have come to, too."""
     meta = training.meta.variables if training.meta else []
@@ -97,8 +108,9 @@ def _variables(training, optimizer):
 def _steps(training, engine, rates, epoch, images, labels):
     first = training.plan.first_step(epoch)
     for step, (indices, draws) in enumerate(training.plan.epoch(epoch), first):
-        batch = (images[indices], labels[indices], draws)
-        sizes = np.array([term.size(batch[1]) for term in training.terms], "float32")
+        sizes = np.array([term.size(labels[indices]) for term in training.terms], "float32")
+        share = engine.share_of(len(indices))
+        batch = (images[indices[share]], labels[indices[share]], draws[share])
         if training.meta is None:
             yield engine.step(*batch, sizes)
         else:

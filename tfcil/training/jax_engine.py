@@ -44,6 +44,10 @@ class JaxEngine:
 
         self._run = jax.jit(step, donate_argnums=0)
 
+    def share_of(self, size):
+        """Returns which images of a batch `step` takes: all."""
+        return slice(size)
+
     def step(self, images, labels, draws, sizes, alpha=1.0):
         """Takes one step; see `TensorFlowEngine.step`."""
         self._state, curve = self._run(self._state, images, labels, draws, sizes, alpha)

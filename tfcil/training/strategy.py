@@ -1,11 +1,18 @@
 """Over which devices a task is trained, and reproducible arithmetic on them."""
 
 import contextlib
+import faulthandler
 import functools
+import signal
 
 import keras
+import numpy as np
+from keras import ops
 
+from tfcil.cluster import membership
+from tfcil.cluster.team import SILENCE
 from tfcil.errors import UserError
+from tfcil.files import digest
 
 
 def make_deterministic() -> None:
@@ -21,10 +28,15 @@ def devices(strategy: str):
     """Opens the scope in which models and optimizers must be made.
 
     Args:
-        strategy: `"none"`, or `"mirrored"` for all devices of this machine (TensorFlow only).
+        strategy: `"none"`; `"mirrored"` for all devices of this machine, `"multi_worker"` for
+            those of all machines of TF_CONFIG (both TensorFlow only).
 
     Yields:
         The number of devices.
+
+    Raises:
+        UserError: where they cannot be had, or another machine is lost.
+        Served: on leaving, on all machines but the chief.
     """
     if strategy == "none":
         yield 1
@@ -34,9 +46,10 @@ def devices(strategy: str):
             f"Expected strategy=none with the Keras backend {keras.backend.backend()}. "
             f"Received: strategy={strategy}"
         )
-    mirrored = _mirrored()
-    with mirrored.scope():
-        yield mirrored.num_replicas_in_sync
+    with _in_step() if strategy == "multi_worker" else _mirrored().scope():
+        import tensorflow as tf
+
+        yield tf.distribute.get_strategy().num_replicas_in_sync
 
 
 @functools.cache
@@ -47,6 +60,89 @@ def _mirrored():
     return tf.distribute.MirroredStrategy(
         tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     )
+
+
+@contextlib.contextmanager
+def _in_step():
+    """Opens the scope over all machines, while this one is a member of their team."""
+    import tensorflow as tf
+
+    if membership() is None:
+        raise UserError(
+            "Expected strategy=none or mirrored but in the stage `train` of `dvc repro` or "
+            "`tfcil run`. Received: strategy=multi_worker"
+        )
+    team = membership().team()
+    try:
+        # A process that is lost just now is waited for in vain, in C++ and with the lock without
+        # which Python can do nothing; this watch needs none.
+        faulthandler.dump_traceback_later(SILENCE, exit=True)
+        on_term = signal.getsignal(signal.SIGTERM)
+        connected = tf.distribute.MultiWorkerMirroredStrategy()
+        faulthandler.cancel_dump_traceback_later()
+        # TensorFlow has taken SIGTERM for itself, and would not end by it.
+        signal.signal(signal.SIGTERM, on_term)
+        with connected.scope():
+            yield
+    except tf.errors.OpError as error:
+        raise team.explained(error.message) from error
+    except Exception as error:
+        team.fail(error)
+        raise
+    team.end()
+
+
+def writes() -> bool:
+    """Tells whether this process writes: all do but the workers that train in step with another."""
+    return membership() is None or membership().cluster.is_chief
+
+
+def take_over(variables, epochs, plan) -> int:
+    """Sets variables to their values at the chief, which may have gone on from a checkpoint.
+
+    Machines that differ also round differently, in what they compute before a training.
+
+    Args:
+        variables: list of Keras variables.
+        epochs: how many are finished.
+        plan: the `Plan` that follows.
+
+    Returns:
+        The number of epochs that are finished at the chief.
+
+    Raises:
+        UserError: on a worker that would train on other images than the chief.
+    """
+    if membership() is None:
+        return epochs
+    images = digest(*(stream.indices for stream in plan.streams))
+    facts = [np.int64(epochs), np.int64(int(images[:13], 16))]
+    *values, epochs_of_chief, images_of_chief = _of_chief([*variables, *facts])
+    if images_of_chief != facts[1]:
+        raise UserError(
+            "Expected the images that the chief trains on. Received: others, from another folder "
+            "or chosen by other arithmetic"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(ops.cast(value, variable.dtype))
+    return int(epochs_of_chief)
+
+
+def _of_chief(values):
+    """What variables and numbers are on the first device of all, as a list of NumPy arrays."""
+    import tensorflow as tf
+
+    def run():
+        context = tf.distribute.get_replica_context()
+        is_first = tf.equal(context.replica_id_in_sync_group, 0)
+        # One type for all that is sent together: it holds every float32, and 53 bits of an integer.
+        doubles = [tf.cast(value, tf.float64) for value in values]
+        sent = [tf.where(is_first, value, tf.zeros_like(value)) for value in doubles]
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, sent)
+
+    strategy = tf.distribute.get_strategy()
+    found = tf.function(lambda: strategy.run(run), jit_compile=False)()
+    return [strategy.experimental_local_results(one)[0].numpy() for one in found]
 
 
 def synchronize_batch_norm(model, synchronized: bool) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfcil.classifier import num_classes
-from tfcil.training.strategy import devices
+from tfcil.training.strategy import devices, writes
 from tfcil.training.trainer import Trainer
 
 
@@ -28,9 +28,13 @@ def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint
         epoch.
 
     Raises:
-        UserError: where the labels don't fit the teacher, or the loss stops being finite.
+        UserError: where the labels don't fit the teacher, the loss stops being finite, or one of
+            several machines is lost.
+        Served: on all machines but the chief, which returns what came of it.
     """
     with devices(settings.strategy) as num_devices:
+        if not writes():
+            on_epoch = checkpoint = None
         teacher = open_teacher()
         trainer = Trainer(
             teacher, images, np.asarray(labels), settings, num_devices, on_epoch, checkpoint

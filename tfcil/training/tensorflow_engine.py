@@ -1,8 +1,9 @@
-"""Training steps on TensorFlow, on one device or on all of this machine under MirroredStrategy."""
+"""Training steps on TensorFlow, on one device, on those of one machine, or of several."""
 
 import tensorflow as tf
 
 from tfcil.batch_norm import fuse_batch_norm
+from tfcil.cluster import membership
 from tfcil.layers.augmentation import augment
 from tfcil.methods import Batch
 from tfcil.training.objective import objective
@@ -17,7 +18,7 @@ class TensorFlowEngine:
         terms: list of `tfcil.methods.Term`.
         transforms: list of gradient transforms.
         optimizer: a Keras optimizer.
-        batch_size: images per step over all devices, a multiple of their number.
+        batch_size: images per step over all devices.
         augmentation: an `Augmentation`.
     """
 
@@ -33,12 +34,23 @@ class TensorFlowEngine:
         # XLA is slower on a CPU and fails under MirroredStrategy.
         self._run = tf.function(self._run_on_all, jit_compile=False)
 
+    def share_of(self, size):
+        """Returns which images of a batch `step` takes: those of this machine's devices."""
+        if membership() is None:
+            return slice(0, size)
+        cluster = membership().cluster
+        # Of each device, as in `step`: rounded once more, a share would begin elsewhere.
+        devices = self._strategy.num_replicas_in_sync
+        own = devices // len(cluster.addresses)
+        first = own * cluster.index
+        return slice(first * size // devices, (first + own) * size // devices)
+
     def step(self, images, labels, draws, sizes, alpha=1.0):
         """Takes one step.
 
         Args:
-            images: (batch, height, width, channels) uint8.
-            labels: (batch,) int32.
+            images: (share, height, width, channels) uint8, the `share_of` the batch.
+            labels: (share,) int32.
             draws: as `tfcil.layers.augmentation.draw` gives them.
             sizes: (terms,) what the sum of each term's values is divided by.
             alpha: see `tfcil.methods.Batch`.
@@ -46,14 +58,16 @@ class TensorFlowEngine:
         Returns:
             Dictionary of scalar tensors for the curve.
         """
-        share = self._batch_size // self._strategy.num_replicas_in_sync
+        devices, size = self._strategy.num_replicas_in_sync, self._batch_size
+        skipped = self.share_of(size).start
 
         def split(array):
-            return self._strategy.experimental_distribute_values_from_function(
-                lambda context: tf.convert_to_tensor(
-                    array[context.replica_id_in_sync_group * share :][:share]
-                )
-            )
+            def share(context):
+                number = context.replica_id_in_sync_group
+                first, last = (one * size // devices - skipped for one in (number, number + 1))
+                return tf.convert_to_tensor(array[first:last])
+
+            return self._strategy.experimental_distribute_values_from_function(share)
 
         constants = [tf.constant(one, tf.float32) for one in (sizes, alpha)]
         return self._run(split(images), split(labels), split(draws), *constants)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfcil.classifier import LOGITS, Head, expose, num_classes, plain
+from tfcil.classifier import LOGITS, Head, expose, num_classes, plain, takes
 from tfcil.errors import UserError
 from tfcil.exemplars import herding
 from tfcil.inference import forward
@@ -43,6 +43,11 @@ class Trainer:
         self.checkpoint = checkpoint
         self.options = settings.method
         self.curve = []
+        if not takes(teacher, images.shape[1:]):
+            raise UserError(
+                f"Expected images {tuple(teacher.input.shape[1:])}, as the model takes them. "
+                f"Received: images {tuple(images.shape[1:])}"
+            )
         increment = _increment(num_classes(teacher), labels, settings.earlier)
         if increment.num_old and self.options is None:
             raise UserError("Expected a method for a task after the first. Received: method=None")
@@ -103,7 +108,7 @@ class Trainer:
                 layer.trainable = layer.name == LOGITS
         if stage.balanced:
             indices = self._balanced(classifier, indices)
-        synchronize_batch_norm(classifier, self.settings.strategy == "mirrored")
+        synchronize_batch_norm(classifier, self.num_devices > 1)
         student = expose(student, *stage.outputs) if student is classifier else student
         plan = self._plan(stage, recipe, indices)
         training = Fit(
@@ -140,15 +145,18 @@ class Trainer:
         return self.settings.second_stage
 
     def _plan(self, stage, recipe, indices):
-        size = _batch_size(recipe.batch_size, len(indices), self.num_devices)
-        streams = (Stream(indices, size),)
+        streams = (_stream(indices, recipe.batch_size),)
         is_old = self.task.labels[indices] < self.task.increment.num_old
         if stage.replays and is_old.any():
             new, old = indices[~is_old], indices[is_old]
-            _check_shares(self.num_devices, replay_batch_size=self.options.replay_batch_size)
             streams = (
-                Stream(new, _batch_size(recipe.batch_size, len(new), self.num_devices)),
+                _stream(new, recipe.batch_size),
                 Stream(old, self.options.replay_batch_size),
+            )
+        if sum(stream.batch_size for stream in streams) < self.num_devices:
+            raise UserError(
+                f"Expected an image per step for each of the {self.num_devices} devices. "
+                f"Received: batch_size={recipe.batch_size}, {len(indices)} images"
             )
         return Plan(
             streams=streams,
@@ -217,19 +225,9 @@ def _frozen(teacher, stage):
     return expose(teacher, *names) if names and num_classes(teacher) else None
 
 
-def _batch_size(wanted, size, num_devices) -> int:
-    """A batch is never larger than the training set, and each device has an equal share of it."""
-    _check_shares(num_devices, batch_size=wanted)
-    return min(wanted, max(size // num_devices, 1) * num_devices)
-
-
-def _check_shares(num_devices, **sizes):
-    for name, size in sizes.items():
-        if size % num_devices:
-            raise UserError(
-                f"Expected a batch size that is a multiple of the {num_devices} devices. "
-                f"Received: {name}={size}"
-            )
+def _stream(indices, batch_size) -> Stream:
+    """A batch is never larger than the training set."""
+    return Stream(indices, min(batch_size, len(indices)))
 
 
 def _increment(num_old, labels, earlier) -> Increment:
