@@ -1,4 +1,4 @@
-"""A learning rate that is far too high: one line with task and epoch, earlier tasks as they were."""
+"""A learning rate far too high: one line with task and epoch, and earlier tasks as they were."""
 
 import pytest
 import yaml
