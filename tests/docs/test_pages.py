@@ -1,6 +1,7 @@
 """Pages that repeat what the program knows say the same as the program."""
 
 import ast
+import functools
 import json
 import re
 from pathlib import Path
@@ -36,8 +37,13 @@ def test_schema_is_json_for_editors(capsys):
     assert {"dataset", "tasks", "method", "validation"} <= set(schema["properties"])
 
 
+@functools.cache
 def texts_of_the_program():
     """Every text in the source, with `...` where a value stands."""
+    return list(_texts())
+
+
+def _texts():
     for file in (ROOT / "tfcil").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
@@ -61,6 +67,5 @@ def test_troubleshooting_has_messages():
 @pytest.mark.parametrize("message", MESSAGES)
 def test_messages_of_the_page_are_those_of_the_program(message):
     parts = [part.strip() for part in message.split("...") if part.strip(" )(?")]
-    texts = list(texts_of_the_program())
     for part in parts:
-        assert any(part in text for text in texts), part
+        assert any(part in text for text in texts_of_the_program()), part

@@ -4,6 +4,7 @@ The word after ```sh names what a block needs that a test has not: `network`, `h
 `server`, `yours` (files of the reader), or `ci` (continuous integration runs it itself).
 """
 
+import functools
 import json
 import re
 
@@ -12,11 +13,14 @@ import yaml
 from PIL import Image
 from tiny_project import ROOT, Project, create
 
+from tfcil.params import Params
+
 NEEDS = ("network", "hours", "cluster", "server", "yours", "ci")
 OWN_TEST = {
     "new_classes.md": "tests/docs/test_new_classes.py",
     "use_the_model.md": "tests/test_use_the_model.py",
 }
+EXPERIMENTS = 2  # that are run whole
 BLOCK = re.compile(r"^```sh ?(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -55,6 +59,19 @@ def reader(tmp_path_factory, home):
     return project
 
 
+def changed(reader, command):
+    """The settings with the changes that a command makes to them."""
+    params = yaml.safe_load((reader.folder / "params.yaml").read_text())
+    changes = re.findall(r"-S (\S+?)=(\S+)", command)
+    assert changes
+    for name, value in changes:
+        *sections, key = name.split(".")
+        section = functools.reduce(dict.__getitem__, sections, params)
+        assert key in section, "DVC changes only what is there"
+        section[key] = yaml.safe_load(value)
+    return params
+
+
 def test_what_a_block_needs_is_said_in_words_that_are_known():
     for page in PAGES:
         for need, _ in BLOCK.findall(page.read_text(encoding="utf-8")):
@@ -67,15 +84,23 @@ def test_pages_with_a_test_of_their_own_have_it():
 
 
 def test_every_command_runs(reader):
-    """In the order of the pages: an experiment goes on from the one before, as for a reader."""
-    found = commands()
+    """In the order of the pages: an experiment goes on from the one before, as for a reader.
+
+    To save minutes, experiments after the second are queued and not started: DVC changes the
+    settings, and we check them.
+    """
+    found, experiments = commands(), 0
     assert len(found) > 8
     for command in found:
+        if command.startswith("dvc exp run"):
+            experiments += 1
+            command += " --queue" if experiments > EXPERIMENTS else ""
+            assert Params.of(changed(reader, command), "params.yaml")
         reader.run("bash", "-euo", "pipefail", "-c", command)
+    assert experiments > EXPERIMENTS
     assert (reader.folder / "classifier.onnx").exists()
     shown = json.loads(reader.run("dvc", "exp", "show", "--json"))
-    experiments = shown[1]["experiments"]
-    assert len(experiments) == sum(command.startswith("dvc exp run") for command in found)
+    assert len(shown[1]["experiments"]) == experiments
 
 
 def test_continuous_integration_runs_what_it_is_said_to():
@@ -88,6 +113,7 @@ def test_continuous_integration_runs_what_it_is_said_to():
 
 def test_links_within_the_pages_lead_somewhere():
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+        prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for target in re.findall(r"\]\(([^)#\s]+)\)", prose):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -4,7 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from tiny_tasks import assert_same, head_of, learn, of_backbone, run, settings, state, task_images
+from tiny_tasks import assert_same, head_of, learn, of_backbone, run, state
 
 from tfcil.classifier import LOGITS, Head, copied, expose, num_classes
 from tfcil.errors import UserError
@@ -12,7 +12,6 @@ from tfcil.inference import forward
 from tfcil.methods import Increment, bic
 from tfcil.methods.head_weights import corrected_logits
 from tfcil.params import Method
-from tfcil.training.trainer import Trainer
 
 NUM_OLD, NUM_NEW, EXEMPLARS, IMAGES = 4, 3, 3, 15
 HEADS = {"lucir": Head("cosine"), "podnet": Head("local_similarity", 3)}
@@ -209,17 +208,6 @@ def test_ssil_without_exemplars_trains_on_what_there_is(monkeypatch):
     monkeypatch.setattr("tiny_tasks.EXEMPLARS", 0)
     found = learn(run("ssil").teacher, 1, Method(name="ssil", loss="ce"))
     assert [stream.batch_size for stream in found.stages[0].plan.streams] == [16]
-
-
-@pytest.mark.parametrize(("batch_size", "replayed", "told"), [(15, 6, ""), (16, 5, "replay_")])
-def test_ssil_on_two_devices_needs_equal_shares_of_both(batch_size, replayed, told):
-    """An image that is left over would be counted and not seen."""
-    method = Method(name="ssil", loss="ce", replay_batch_size=replayed)
-    recipe = {"epochs": 1, "batch_size": batch_size}
-    chosen = settings(recipe=recipe, method=method, first_task=None)
-    trainer = Trainer(run("ssil").teacher, *task_images(1), chosen, num_devices=2, on_epoch=None)
-    with pytest.raises(UserError, match=f"of the 2 devices. Received: {told}batch_size="):
-        trainer.later_task()
 
 
 def test_meta_bsce_learns_its_coefficient_in_the_main_stage_of_later_tasks():

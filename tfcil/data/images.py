@@ -104,7 +104,8 @@ def _decoded(file):
     from PIL import Image, UnidentifiedImageError
 
     # The filters are those of the whole process: changing them back would race with other threads.
-    if _PILLOW_WARNS not in warnings.filters:
+    # It has to be the first: another may turn warnings into errors.
+    if warnings.filters[:1] != [_PILLOW_WARNS]:
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         picture = Image.open(file, formats=FORMATS)

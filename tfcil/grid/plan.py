@@ -19,7 +19,7 @@ from tfcil.stages import stage
 from tfcil.stages.layout import Layout
 
 # With recipes/FIRST.json, all that decides the prepared data and the training of the first task.
-SECTIONS_OF_BASE = ("seed", "dataset", "scenario", "tasks", "model")
+SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "tasks", "model")
 
 
 class Grid(Section):
