@@ -185,12 +185,7 @@ def _read(classifier, path):
         raise UserError(f"Expected images ({', '.join(EXTENSIONS)}). Received: folder={path}")
     if not path.is_file():
         raise UserError(f"Expected an image file or a folder. Received: path={path}")
-    try:
-        return classifier.read(path)
-    except UserError as error:
-        # The key of params.yaml is not what is wrong here.
-        reason = str(error).removeprefix("dataset.path: ")
-        raise UserError(reason[0].upper() + reason[1:]) from None
+    return classifier.read(path)
 
 
 def _read_names(path, number):

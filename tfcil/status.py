@@ -10,8 +10,7 @@ from rich.table import Table
 
 from tfcil.data.datasets import class_names
 from tfcil.errors import UserError
-from tfcil.exemplars import ExemplarMemory
-from tfcil.files import read_json
+from tfcil.files import load_npz, read_json
 from tfcil.params import load_params
 from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
@@ -56,7 +55,7 @@ def status_of(layout, params, changed) -> list[TaskStatus]:
                 task.classes,
                 pending,
                 _accuracy(evaluation) if learned and evaluation.exists() else None,
-                len(ExemplarMemory.load(memory).labels) if learned and memory.exists() else None,
+                len(load_npz(memory, "labels")[0]) if learned and memory.exists() else None,
             )
         )
     return found

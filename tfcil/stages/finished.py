@@ -10,12 +10,10 @@ import os
 import platform
 from pathlib import Path
 
-import keras
-import numpy as np
-
 import tfcil
 from tfcil.errors import UserError
 from tfcil.files import read_json
+from tfcil.stages.training_log import versions
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "XLA_FLAGS")
 
@@ -32,9 +30,9 @@ def inputs_digest(layout, params, key: str) -> str:
     files = [layout.recipe(key), layout.model(before), layout.memory(before)]
     files += sorted(layout.train_images(key).glob("*"))
     files += sorted(Path(tfcil.__file__).parent.rglob("*.py"))
-    backend = keras.backend.backend()
     surroundings = [
-        *(backend, keras.__version__, np.__version__, platform.machine(), str(os.cpu_count())),
+        *(f"{name}={version}" for name, version in versions().items()),
+        *(platform.machine(), str(os.cpu_count())),
         *(f"{name}={os.environ.get(name)}" for name in _THREADS),
     ]
     whole = hashlib.sha256("\0".join(surroundings).encode())

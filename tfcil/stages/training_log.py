@@ -46,7 +46,7 @@ class Stopwatch:
             "images": sum(row["images"] for row in curve),
             "peak_memory_bytes": _peak_memory(),
             "backend": keras.backend.backend(),
-            "versions": _versions(),
+            "versions": versions(),
             "devices": _devices(),
             "processor": _processor(),
             "system": f"{platform.system()} {platform.machine()}",
@@ -63,7 +63,8 @@ def _peak_memory() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _versions() -> dict:
+def versions() -> dict[str, str]:
+    """Returns the versions of all that a training is computed with, by name."""
     backend = sys.modules[keras.backend.backend()]
     return {
         "tfcil": tfcil.__version__,
