@@ -101,8 +101,3 @@ def test_checkpoint_of_another_network_is_told_and_passed_over(written, capsys):
     found = variables([0, 0, 0], 0)
     assert Checkpoint(written, "ours").restore(0, found) == []
     assert "it belongs to another network" in capsys.readouterr().err
-
-
-def test_finished_training_leaves_no_checkpoint(written):
-    Checkpoint(written, "ours").remove()
-    assert not written.exists()

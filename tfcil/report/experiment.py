@@ -4,8 +4,8 @@ import csv
 from dataclasses import dataclass
 
 from tfcil.errors import UserError
+from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json
-from tfcil.report.kept import Kept
 from tfcil.report.results import Results
 
 _TEXT = ("stage",)
@@ -30,7 +30,7 @@ class Experiment:
     class_names: list[str]
     curves: dict[str, list[dict]]
     logs: dict[str, dict]
-    kept: Kept | None
+    kept: ExemplarMemory | None
 
     def missing(self, found) -> list[str]:
         """Returns the tasks that have no entry in `curves` or `logs`."""
@@ -69,7 +69,7 @@ def read_experiment(layout, params: dict) -> Experiment:
     logs = {key: read_json(layout.log(key)) for key in tasks if layout.log(key).exists()}
     memory = layout.memory(tasks[-1])
     names = _class_names(layout.class_names(tasks[-1]), len(results.confusion))
-    kept = Kept.open(memory) if memory.exists() else None
+    kept = ExemplarMemory.load(memory) if memory.exists() else None
     return Experiment(results, params, names, curves, logs, kept)
 
 

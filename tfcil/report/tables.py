@@ -88,7 +88,7 @@ def _task_confusion_rows(results):
 def _class_rows(experiment):
     results = experiment.results
     images, hits = results.confusion.sum(axis=1), results.confusion.diagonal()
-    kept = experiment.kept and experiment.kept.counts(len(hits))
+    kept = None if experiment.kept is None else experiment.kept.counts(len(hits))
     yield ["class", "name", "task", "images", "correct", "accuracy", "exemplars"]
     for number, (task, accuracy) in enumerate(
         zip(results.task_of_class(), results.class_accuracy(), strict=True)

@@ -67,10 +67,6 @@ class Checkpoint:
         }
         save_npz(self._path, state=np.array(json.dumps(state)), **arrays)
 
-    def remove(self) -> None:
-        """Removes the file; the training is finished."""
-        self._path.unlink(missing_ok=True)
-
     def _load(self):
         if not self._path.exists():
             return {}

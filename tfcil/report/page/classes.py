@@ -74,7 +74,8 @@ def pictured_exemplars(experiment, rows) -> list[dict]:
         {
             **members[position],
             "pictures": [
-                _picture(image) for image in kept.of_class(members[position]["number"])[:most]
+                _picture(image)
+                for image in kept.images[kept.labels == members[position]["number"]][:most]
             ],
         }
         for members in by_task.values()
