@@ -19,7 +19,7 @@ PHASES = {
     ("tfcil.methods.base", "grown"): "build",
     ("tfcil.training.fit", "make_engine"): "build",
     ("tfcil.training.trainer", "fit"): "fit",
-    ("tfcil.inference", "_compiled"): "trace",
+    ("tfcil.classifier.inference", "_compiled"): "trace",
     ("tfcil.stages.train", "forward"): "predict",
     ("tfcil.evaluation", "forward"): "predict",
     ("tfcil.stages.start", "save_classifier"): "save",

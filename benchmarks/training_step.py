@@ -35,10 +35,10 @@ class TfcilSteps:
     """Takes the steps of `tfcil.training`, with the batches that a task would get."""
 
     def __init__(self, images, labels, teacher, num_new, settings):
+        from tfcil.config.params import TaskSettings
         from tfcil.methods import Method
         from tfcil.methods.baseline import METHOD
         from tfcil.methods.classification import cross_entropy_term
-        from tfcil.params import TaskSettings
         from tfcil.training.fit import make_engine
         from tfcil.training.trainer import Trainer
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tfcil.classifier import expose, grown, open_classifier, save_classifier, untrained
+from tfcil.classifier.inference import forward
 from tfcil.errors import UserError
-from tfcil.inference import forward
 
 
 def classifier(backbone="simple_cnn", shape=(12, 12, 3), precision="float32"):

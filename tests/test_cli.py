@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from tfcil.cli import main, main_of_stage
+from tfcil.config.params import load_params
+from tfcil.config.presets import find_preset, presets
 from tfcil.errors import UserError
 from tfcil.files import write_json
-from tfcil.params import load_params
-from tfcil.params_file import find_preset, presets
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())

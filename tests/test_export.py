@@ -15,9 +15,9 @@ from PIL import Image
 
 from tfcil.classifier import Head, expanded, grown, plain, save_classifier, untrained
 from tfcil.cli import main
+from tfcil.config.params import Dataset
 from tfcil.data import load_dataset
 from tfcil.files import write_json
-from tfcil.params import Dataset
 from tfcil.predict import Classifier, fitted
 
 SUFFIX = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx", "tflite": ".tflite"}

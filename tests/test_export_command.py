@@ -10,7 +10,7 @@ import pytest
 
 from tfcil.classifier import grown, open_classifier, save_classifier, untrained
 from tfcil.cli import main
-from tfcil.evaluation import predict
+from tfcil.evaluation.predict import predict
 from tfcil.exemplars import ExemplarMemory
 from tfcil.export import FORMATS, writing
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfcil.metrics import AccuracyMatrix, confusion_matrix
+from tfcil.evaluation.matrix import AccuracyMatrix, confusion_matrix
 
 NAN = math.nan
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tfcil.config.params import Params, load_params
+from tfcil.config.presets import find_preset, presets, rewrite_tasks
 from tfcil.errors import UserError
-from tfcil.params import Params, load_params
-from tfcil.params_file import find_preset, presets, rewrite_tasks
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())

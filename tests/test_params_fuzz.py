@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
 
+from tfcil.config.params import Params, load_params
 from tfcil.errors import UserError
-from tfcil.params import Params, load_params
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())

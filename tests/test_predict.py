@@ -12,12 +12,12 @@ from PIL import Image
 
 from tfcil.classifier import grown, open_classifier, save_classifier, untrained
 from tfcil.cli import main
+from tfcil.config.params import Dataset
 from tfcil.data import load_dataset
 from tfcil.data.images import resize
-from tfcil.evaluation import predict
+from tfcil.evaluation.predict import predict
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import write_json
-from tfcil.params import Dataset
 from tfcil.predict import BATCH_SIZE, Classifier, fitted, image_files
 
 NAMES = ["panda", "Köter", "小熊猫", "d"]

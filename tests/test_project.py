@@ -9,11 +9,11 @@ from dvc.utils.serialize import load_yaml
 from PIL import Image
 
 from tfcil.cli import main
+from tfcil.config.params import load_params
+from tfcil.config.presets import rewrite_tasks
 from tfcil.errors import UserError
 from tfcil.files import write_json
-from tfcil.params import load_params
-from tfcil.params_file import rewrite_tasks
-from tfcil.project import add_task, own_pipeline
+from tfcil.project.create import add_task, own_pipeline
 from tfcil.scenario import protocol
 from tfcil.stages import LAST, ONCE, PER_TASK
 

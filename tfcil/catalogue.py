@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from tfcil.sections import Section
+from tfcil.components.sections import Section
 
 FOLDER = Path(__file__).parent / "methods"
 

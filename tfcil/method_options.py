@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictInt, field_validator, model_validator
 
 from tfcil.catalogue import About, Loss, catalogue
-from tfcil.names import nearest
-from tfcil.sections import Section
+from tfcil.components.sections import Section
+from tfcil.errors import nearest
 
 PositiveInt = Annotated[StrictInt, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]

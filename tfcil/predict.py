@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcil.batch_norm import fuse_batch_norm
 from tfcil.classifier import num_classes, open_classifier
 from tfcil.data.folder import EXTENSIONS
 from tfcil.data.images import read_image, resize
 from tfcil.data.splits import map_in_order
 from tfcil.errors import UserError
 from tfcil.files import read_json
+from tfcil.layers.fused_batch_norm import fuse_batch_norm
 
 RESIZE = ("stretch", "crop")
 BATCH_SIZE = 32

@@ -7,8 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
-from tfcil.errors import UserError
-from tfcil.names import nearest
+from tfcil.errors import UserError, nearest
 
 # The three CIFAR-100 orders of PODNet (arXiv 2004.13513), also used by DER (arXiv 2103.16788).
 _PODNET_ORDERS = {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfcil.config.params import Dataset
 from tfcil.data import load_dataset, open_dataset
 from tfcil.errors import UserError
-from tfcil.params import Dataset
 
 
 @pytest.fixture

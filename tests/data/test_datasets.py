@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tfcil.config.params import Dataset
 from tfcil.data import load_dataset, open_dataset
 from tfcil.errors import UserError
-from tfcil.params import Dataset
 
 
 def test_omniglot100_has_the_numbers_it_is_known_for():

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfcil.config.params import Dataset
 from tfcil.data import open_dataset
 from tfcil.data.held_out import position
 from tfcil.errors import UserError
-from tfcil.params import Dataset
 
 
 def write(file, value):

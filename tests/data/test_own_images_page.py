@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tfcil.config.params import Dataset, Params
 from tfcil.data import open_dataset
 from tfcil.errors import UserError
-from tfcil.params import Dataset, Params
 from tfcil.stages.layout import Layout
 from tfcil.stages.prepare import prepare
 

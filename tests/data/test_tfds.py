@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from tfcil.cli import main
+from tfcil.config.params import Dataset, load_params
+from tfcil.config.presets import find_preset
 from tfcil.data import load_dataset, open_dataset
 from tfcil.data.store import read_facts, read_images
 from tfcil.errors import UserError
-from tfcil.params import Dataset, load_params
-from tfcil.params_file import find_preset
 from tfcil.stages.layout import Layout
 from tfcil.stages.prepare import prepare
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tfcil.cli import main
-from tfcil.params import Params
-from tfcil.reference import reference
+from tfcil.config.params import Params
+from tfcil.config.reference import reference
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

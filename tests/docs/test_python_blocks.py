@@ -32,8 +32,8 @@ PAGES = [
 def readme(folder):
     """What the README takes for granted: a finished experiment, and images of one's own."""
     from tfcil.classifier import grown, save_classifier, untrained
+    from tfcil.config.params import Dataset
     from tfcil.data import load_dataset
-    from tfcil.params import Dataset
 
     untaught = untrained("simple_cnn", (28, 28, 1), [20.0], [60.0])
     model = grown(untaught, 25, np.random.default_rng(0))

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from tiny_grid import PARAMS
 
+from tfcil.config.params import Params
 from tfcil.files import write_json
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import Grid, Run, record_of
 from tfcil.grid.worker import images_seen
-from tfcil.params import Params
 
 
 @pytest.fixture

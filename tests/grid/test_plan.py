@@ -7,10 +7,10 @@ import pytest
 import yaml
 from tiny_grid import PARAMS, write_grid
 
+from tfcil.config.params import Params
 from tfcil.errors import UserError
 from tfcil.files import write_json
 from tfcil.grid.plan import SECTIONS_OF_BASE, base_of, load_grid, plan_runs, record_of
-from tfcil.params import Params
 
 ROOT = Path(__file__).parents[2]
 RUNS = {"replay CE, tau 0.5": {"method.loss": "ce", "memory": 6}, "as it is": {}}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tfcil
+from tfcil.config.params import Dataset
 from tfcil.data.datasets import load_dataset
 from tfcil.errors import UserError
-from tfcil.params import Dataset
 
 RECIPE = {"epochs": 20, "batch_size": 16, "learning_rate": 0.1, "crop_padding": 2}
 

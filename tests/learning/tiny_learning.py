@@ -12,8 +12,8 @@ RECIPE = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "crop_padding": 
 
 def characters(first, last, split="train"):
     """Images, uint8, and labels of the classes from `first` to `last`, without the last."""
+    from tfcil.config.params import Dataset
     from tfcil.data.datasets import load_dataset
-    from tfcil.params import Dataset
 
     dataset = load_dataset(Dataset(name="omniglot100"))
     images = getattr(dataset, f"{split}_images")

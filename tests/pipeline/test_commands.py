@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 from tiny_project import ROOT, Project, create
 
-from tfcil.params import Params
+from tfcil.config.params import Params
 
 NEEDS = ("network", "hours", "cluster", "server", "yours", "ci")
 OWN_TEST = {

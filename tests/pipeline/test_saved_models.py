@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tiny_project import PARAMS, Project
 
+from tfcil.config.params import Dataset
 from tfcil.data import load_dataset
-from tfcil.params import Dataset
 
 TASKS = ("00", "01")
 

@@ -5,9 +5,9 @@ import itertools
 
 import numpy as np
 
+from tfcil.config.params import Params
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import write_json
-from tfcil.params import Params
 from tfcil.stages.layout import Layout
 
 RECIPE = {"epochs": 4, "batch_size": 16}

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tfcil.params import Params
+from tfcil.config.params import Params
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars
 from tfcil.stages.training_log import Stopwatch

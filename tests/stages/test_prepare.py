@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfcil.config.params import Params, Scenario
 from tfcil.data.splits import Dataset, Split
 from tfcil.data.store import read_images
 from tfcil.errors import UserError
-from tfcil.params import Params, Scenario
 from tfcil.stages.layout import Layout
 from tfcil.stages.prepare import prepare
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_tasks import OPTIONS, RECIPE, first_task, settings, task_images
 
-from tfcil.params import Method
+from tfcil.config.params import Method
 from tfcil.training import train_task
 from tfcil.training.checkpoint import Checkpoint
 

@@ -7,9 +7,9 @@ import pytest
 from tiny_tasks import assert_same, head_of, learn, of_backbone, run
 
 from tfcil.classifier import FEATURES, LOGITS, branches, expose, num_classes
-from tfcil.inference import forward
+from tfcil.classifier.inference import forward
+from tfcil.config.params import Method
 from tfcil.methods import Increment
-from tfcil.params import Method
 
 NUM_OLD, NUM_NEW = 4, 3
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfcil.config.params import Method
 from tfcil.layers import CosineDense, LocalSimilarity
 from tfcil.layers.augmentation import Augmentation
 from tfcil.methods import Increment
-from tfcil.params import Method
 from tfcil.training.meta import MetaCoefficient, meta_gradient
 
 NUM_OLD, NUM_NEW, DIMENSION = 3, 2, 4

@@ -7,11 +7,11 @@ import pytest
 from tiny_tasks import assert_same, head_of, learn, of_backbone, run, state
 
 from tfcil.classifier import LOGITS, Head, copied, expose, num_classes
+from tfcil.classifier.inference import forward
+from tfcil.config.params import Method
 from tfcil.errors import UserError
-from tfcil.inference import forward
 from tfcil.methods import Increment, bic
 from tfcil.methods.head_weights import corrected_logits
-from tfcil.params import Method
 
 NUM_OLD, NUM_NEW, EXEMPLARS, IMAGES = 4, 3, 3, 15
 HEADS = {"lucir": Head("cosine"), "podnet": Head("local_similarity", 3)}

@@ -13,10 +13,10 @@ import pytest
 from two_tasks import learn, numbers
 
 from tfcil.classifier import Head, grown, num_classes, plain, untrained
+from tfcil.config.params import Method, TaskSettings
 from tfcil.errors import UserError
 from tfcil.methods import Increment, baseline
 from tfcil.methods.classification import prior_shift
-from tfcil.params import Method, TaskSettings
 from tfcil.training import train_task
 
 

@@ -53,8 +53,8 @@ class Run:
 
 @functools.cache
 def dataset():
+    from tfcil.config.params import Dataset
     from tfcil.data.datasets import load_dataset
-    from tfcil.params import Dataset
 
     loaded = load_dataset(Dataset(name="omniglot100"))
     chosen = loaded.train_labels < CLASSES[-1][1]
@@ -101,7 +101,7 @@ def assert_same(first, second):
 
 
 def settings(**values):
-    from tfcil.params import TaskSettings
+    from tfcil.config.params import TaskSettings
 
     recipe = {"recipe": RECIPE, "second_stage": RECIPE, "seed": 5}
     return TaskSettings.of(recipe | values, "settings")
@@ -172,7 +172,7 @@ def learn(teacher, number, method, strategy="none", **others):
 @functools.cache
 def run(name, loss="ce", **options):
     """Learns the second task by a method; the same one only once."""
-    from tfcil.params import Method
+    from tfcil.config.params import Method
 
     method = Method(name=name, loss=loss, **(OPTIONS.get(name, {}) | options))
     return learn(first_task(method.first_task()), 1, method)
@@ -180,7 +180,7 @@ def run(name, loss="ce", **options):
 
 def learn_as_named(name, strategy="none"):
     """Learns the second task as a RUN says."""
-    from tfcil.params import Method
+    from tfcil.config.params import Method
 
     method, loss, *size = name.split(":")
     chosen = Method(name=method, loss=loss, **OPTIONS.get(method, {}))

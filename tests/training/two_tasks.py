@@ -11,8 +11,8 @@ import numpy as np
 
 def learn(strategy, method_name="baseline", loss="bsce", **options):
     from tfcil.classifier import untrained
+    from tfcil.config.params import Dataset, TaskSettings
     from tfcil.data.datasets import load_dataset
-    from tfcil.params import Dataset, TaskSettings
     from tfcil.training import make_deterministic, train_task
 
     make_deterministic()

@@ -1,16 +1,15 @@
-"""Networks from images to features: tfcil's own, and those of `keras.applications` by name."""
+"""Networks from images to features: tfcil's own, and those of `keras.applications` by name.
 
-from tfcil.backbones.registry import apply, build, normalises_itself
-from tfcil.backbones.resnets import resnet18, resnet20, resnet32, resnet32_rebuffi
-from tfcil.backbones.simple_cnn import simple_cnn
+Keras is imported when the first of them is used.
+"""
 
-__all__ = [
-    "apply",
-    "build",
-    "normalises_itself",
-    "resnet18",
-    "resnet20",
-    "resnet32",
-    "resnet32_rebuffi",
-    "simple_cnn",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "registry": ["apply", "build", "normalises_itself"],
+        "resnets": ["resnet18", "resnet20", "resnet32", "resnet32_rebuffi"],
+        "small": ["simple_cnn"],
+    },
+)

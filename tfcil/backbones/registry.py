@@ -6,10 +6,10 @@ from functools import partial
 import keras
 
 from tfcil.backbones import applications, resnets
+from tfcil.backbones.names import check_backbone
 from tfcil.backbones.parts import as_model
-from tfcil.backbones.simple_cnn import simple_cnn_layers
+from tfcil.backbones.small import simple_cnn_layers
 from tfcil.errors import UserError
-from tfcil.names import check_backbone
 
 OWN = {
     "simple_cnn": simple_cnn_layers,

@@ -3,32 +3,19 @@
 Raw images go in (uint8 or floats of 0 to 255); the layer `features` is the pooled penultimate
 output, the layer `logits` the last. Files hold Keras's own layers only, so anybody opens them with
 `keras.models.load_model` and without tfcil.
+Keras is imported when the first of them is used.
 """
 
-from tfcil.classifier.adopt import adopted, adopted_backbone
-from tfcil.classifier.files import open_classifier, save_classifier
-from tfcil.classifier.growth import branches, copied, drawn, expanded, freeze, frozen_layers, grown
-from tfcil.classifier.heads import Head, plain
-from tfcil.classifier.model import FEATURES, LOGITS, expose, num_classes, takes, untrained
+import lazy_loader
 
-__all__ = [
-    "FEATURES",
-    "LOGITS",
-    "Head",
-    "adopted",
-    "adopted_backbone",
-    "branches",
-    "copied",
-    "drawn",
-    "expanded",
-    "expose",
-    "freeze",
-    "frozen_layers",
-    "grown",
-    "num_classes",
-    "open_classifier",
-    "plain",
-    "save_classifier",
-    "takes",
-    "untrained",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "adopt": ["adopted", "adopted_backbone"],
+        "files": ["open_classifier", "save_classifier"],
+        "growth": ["branches", "copied", "drawn", "expanded", "freeze", "frozen_layers", "grown"],
+        "heads": ["Head", "plain"],
+        "model": ["FEATURES", "LOGITS", "expose", "num_classes", "takes", "untrained"],
+        "inference": ["forward"],
+    },
+)

@@ -37,7 +37,7 @@ def _run(options) -> None:
 
 
 def _summary(options) -> None:
-    from tfcil.params import load_params
+    from tfcil.config.params import load_params
     from tfcil.report.experiment import read_results
     from tfcil.report.summary import print_summary
     from tfcil.stages.layout import Layout

@@ -32,10 +32,10 @@ def add(commands) -> None:
 def _init(options) -> None:
     from pathlib import Path
 
+    from tfcil.backbones.names import check_backbone
+    from tfcil.config.params import Dataset
     from tfcil.data.datasets import class_names
-    from tfcil.names import check_backbone
-    from tfcil.params import Dataset
-    from tfcil.project import create_project
+    from tfcil.project.create import create_project
 
     if options.image_size < 1:
         raise UserError(f"Expected a side in pixels. Received: --image-size={options.image_size}")
@@ -57,7 +57,7 @@ def _sample(options) -> None:
 
 
 def _status(options) -> None:
-    from tfcil.status import print_status
+    from tfcil.project.status import print_status
 
     print_status()
 

@@ -32,7 +32,7 @@ def add(commands) -> None:
 
 
 def _preset(options) -> None:
-    from tfcil.params_file import find_preset, headline, presets
+    from tfcil.config.presets import find_preset, headline, presets
 
     if options.name is None:
         for name, file in presets().items():
@@ -50,13 +50,13 @@ def _preset(options) -> None:
 def _params(options) -> None:
     import json
 
-    from tfcil.reference import reference, schema
+    from tfcil.config.reference import reference, schema
 
     print(json.dumps(schema(), indent=1) if options.schema else reference().rstrip("\n"))
 
 
 def _tasks(options) -> None:
-    from tfcil.params_file import rewrite_tasks
+    from tfcil.config.presets import rewrite_tasks
     from tfcil.scenario import protocol
     from tfcil.stages.layout import Layout
 
@@ -74,11 +74,11 @@ def _tasks(options) -> None:
 
 
 def _add_task(layout, names) -> None:
+    from tfcil.config.params import load_params
     from tfcil.data.datasets import class_names
-    from tfcil.names import nearest
-    from tfcil.params import load_params
-    from tfcil.project import add_task
-    from tfcil.status import classes_in_no_task
+    from tfcil.errors import nearest
+    from tfcil.project.create import add_task
+    from tfcil.project.status import classes_in_no_task
 
     params = load_params(layout.params)
     waiting = classes_in_no_task(layout, params)

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tfcil.data.splits import Dataset, Split
-from tfcil.errors import UserError
-from tfcil.names import nearest
+from tfcil.errors import UserError, nearest
 
 
 def restrict(dataset, classes) -> Dataset:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfcil.config.params import Dataset
 from tfcil.data.datasets import load_dataset
 from tfcil.errors import UserError
 from tfcil.files import write_atomically
-from tfcil.params import Dataset
 
 
 def write_sample(folder, first=0, classes=6) -> int:

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from tfcil.classifier import FEATURES, LOGITS, expose
+from tfcil.classifier.inference import forward
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory, class_means
-from tfcil.inference import forward
 
 
 def nearest_mean_classifier(model, memory):

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, StrictInt, field_validator
 
+from tfcil.components.sections import Section
+from tfcil.config.params import Params, read_yaml
 from tfcil.errors import UserError
 from tfcil.files import read_json
-from tfcil.params import Params, read_yaml
-from tfcil.sections import Section
 from tfcil.stages import stage
 from tfcil.stages.layout import Layout
 

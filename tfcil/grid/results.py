@@ -3,7 +3,7 @@
 import statistics
 from dataclasses import dataclass
 
-from tfcil.params import Params
+from tfcil.config.params import Params
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from tfcil.errors import UserError
+from tfcil.errors import UserError, nearest
 from tfcil.files import read_json, write_json
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import Run, base_of, load_grid, plan_runs, record_of
 from tfcil.grid.pool import Failure, Pool
 from tfcil.grid.worker import run_variant, train_base
-from tfcil.names import nearest
 from tfcil.stages.layout import Layout
 
 PACKAGE = Path(__file__).resolve().parents[1]

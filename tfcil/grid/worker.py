@@ -7,9 +7,9 @@ import shutil
 import time
 from pathlib import Path
 
+from tfcil.config.params import load_params
 from tfcil.files import read_json, write_atomically, write_json
 from tfcil.grid.plan import record_of
-from tfcil.params import load_params
 from tfcil.stages import LAST, ONCE, PER_TASK, stage
 from tfcil.stages.layout import Layout
 

@@ -1,5 +1,7 @@
-"""Keras layers of class-incremental learning."""
+"""Keras layers of class-incremental learning; Keras is imported when the first is used."""
 
-from tfcil.layers.heads import CosineDense, LocalSimilarity
+import lazy_loader
 
-__all__ = ["CosineDense", "LocalSimilarity"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"heads": ["CosineDense", "LocalSimilarity"]}
+)

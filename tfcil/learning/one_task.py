@@ -13,11 +13,11 @@ from tfcil.classifier import (
     num_classes,
     untrained,
 )
+from tfcil.classifier.inference import forward
+from tfcil.config.params import Exemplars, Recipe, TaskSettings
 from tfcil.data.images import channel_statistics
 from tfcil.data.store import Concatenated
 from tfcil.exemplars import ExemplarMemory
-from tfcil.inference import forward
-from tfcil.params import Exemplars, Recipe, TaskSettings
 from tfcil.training import train_task
 
 

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictInt, field_validator, model_validator
 
+from tfcil.backbones.names import check_backbone
+from tfcil.components.sections import Section
+from tfcil.config.params import Exemplars, Recipe
 from tfcil.method_options import Method, check_fit
-from tfcil.names import check_backbone
-from tfcil.params import Exemplars, Recipe
-from tfcil.sections import Section
 
 
 class Settings(Section):

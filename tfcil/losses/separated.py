@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from tfcil.errors import UserError
+from tfcil.losses.balanced import MASKED
 from tfcil.losses.base import Loss
-from tfcil.losses.classification import MASKED
 from tfcil.losses.distillation import check_temperature, logit_distillation
 from tfcil.losses.numerics import at_least_float32, integer_labels
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfcil.classifier import Head, expanded, expose, grown
-from tfcil.inference import forward
+from tfcil.classifier.inference import forward
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ Reference: Wu et al., "Large Scale Incremental Learning" (arXiv 1905.13260).
 import numpy as np
 
 from tfcil.classifier import expose
+from tfcil.classifier.inference import forward
 from tfcil.errors import UserError
-from tfcil.inference import forward
 from tfcil.methods.base import Method
 from tfcil.methods.corrections import correct_bias
 from tfcil.methods.distillation import mixed_terms

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfcil.errors import UserError
-from tfcil.metrics import AccuracyMatrix
+from tfcil.evaluation.matrix import AccuracyMatrix
 
 
 class Results:

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 from tfcil.cluster import Cluster, RollCall, Served, join, member
+from tfcil.config.params import load_params
 from tfcil.console import native_messages_hidden
 from tfcil.errors import UserError
-from tfcil.params import load_params
 from tfcil.stages.layout import Layout
 
 ONCE = ("prepare", "recipes", "start")

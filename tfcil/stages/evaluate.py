@@ -5,10 +5,10 @@ import numpy as np
 from tfcil.classifier import num_classes, open_classifier, takes
 from tfcil.data.store import Concatenated, read_images
 from tfcil.errors import UserError
-from tfcil.evaluation import predict
+from tfcil.evaluation.matrix import confusion_matrix
+from tfcil.evaluation.predict import predict
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, write_json
-from tfcil.metrics import confusion_matrix
 from tfcil.stages.layout import Layout
 from tfcil.training import make_deterministic
 

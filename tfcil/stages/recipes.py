@@ -6,8 +6,8 @@ can't say that by themselves.
 """
 
 from tfcil.catalogue import code_digest
+from tfcil.config.params import TaskSettings
 from tfcil.files import write_atomically, write_json
-from tfcil.params import TaskSettings
 from tfcil.stages.layout import START, Layout
 
 

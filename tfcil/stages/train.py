@@ -8,13 +8,13 @@ import keras
 import numpy as np
 
 from tfcil.classifier import FEATURES, expose, open_classifier, save_classifier
+from tfcil.classifier.inference import forward
+from tfcil.config.params import TaskSettings
 from tfcil.console import training_progress
 from tfcil.data.store import Concatenated, read_facts, read_images
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, save_npz, write_atomically, write_json
-from tfcil.inference import forward
-from tfcil.params import TaskSettings
 from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from tfcil.classifier import LOGITS, Head, expose, num_classes, plain, takes
+from tfcil.classifier.inference import forward
 from tfcil.errors import UserError
 from tfcil.exemplars import herding
-from tfcil.inference import forward
 from tfcil.layers.augmentation import Augmentation
 from tfcil.methods import Increment, Method, Task, method_named
 from tfcil.methods.classification import first_task_term, prior_shift

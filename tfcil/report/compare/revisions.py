@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
+from tfcil.config.params import read_yaml
 from tfcil.errors import UserError
-from tfcil.params import read_yaml
 from tfcil.report.experiment import Experiment, read_experiment
 
 HERE = (".", "workspace")

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tfcil.classifier import expose
+from tfcil.classifier.inference import forward
 from tfcil.exemplars import class_means, nearest_mean
-from tfcil.inference import forward
 
 
 def predict(model, images, memory) -> dict[str, np.ndarray]:

@@ -4,9 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from tfcil.errors import UserError
+from tfcil.errors import UserError, nearest
 from tfcil.files import write_atomically
-from tfcil.names import nearest
 
 
 def presets() -> dict[str, Path]:

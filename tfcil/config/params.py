@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
 
+from tfcil.backbones.names import check_backbone
+from tfcil.components.sections import Section, brief
 from tfcil.errors import UserError
 from tfcil.method_options import FirstTask, Method, NonNegative, PositiveInt, check_fit
-from tfcil.names import check_backbone
 from tfcil.scenario import check_chain, check_order_name
-from tfcil.sections import Section, brief
 
 Strategy = Literal["none", "mirrored", "multi_worker"]
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

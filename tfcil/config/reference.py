@@ -1,6 +1,6 @@
 """The reference of params.yaml, written from its own types: no other text repeats them."""
 
-from tfcil.params import Params
+from tfcil.config.params import Params
 
 _HEAD = """\
 # params.yaml

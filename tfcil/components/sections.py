@@ -7,8 +7,7 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tfcil.errors import UserError
-from tfcil.names import nearest
+from tfcil.errors import UserError, nearest
 
 
 class Section(BaseModel):

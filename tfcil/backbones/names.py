@@ -1,12 +1,6 @@
-"""Names that a person may write, and the nearest one to what they wrote.
+"""The names of the backbones, known without Keras: params.yaml is checked before it is loaded."""
 
-They stand here, and not with what they name, because params.yaml is checked without Keras.
-"""
-
-import difflib
-from collections.abc import Iterable
-
-from tfcil.errors import UserError
+from tfcil.errors import UserError, nearest
 
 OWN_BACKBONES = (
     "simple_cnn",
@@ -28,12 +22,6 @@ APPLICATIONS = (
     "ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception",
 )
 # fmt: on
-
-
-def nearest(name, known: Iterable[str]) -> str:
-    """Returns `" (did you mean X?)"` for the known name most like `name`, or an empty string."""
-    close = difflib.get_close_matches(str(name), [str(one) for one in known], n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def check_backbone(name: str) -> str:

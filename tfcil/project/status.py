@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from tfcil.config.params import load_params
 from tfcil.data.datasets import class_names
 from tfcil.errors import UserError
 from tfcil.files import load_npz, read_json
-from tfcil.params import load_params
 from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from tfcil.config.presets import find_preset, rewrite_tasks, task_line
 from tfcil.errors import UserError
 from tfcil.files import write_atomically
-from tfcil.params_file import find_preset, rewrite_tasks, task_line
 
 _OWN_CODE = ("tfcil/", "pipelines/")
 _HEAD = """\

@@ -1,0 +1,1 @@
+"""What methods, losses and corrections have in common: typed options, facts, a name."""

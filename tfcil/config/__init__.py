@@ -1,0 +1,1 @@
+"""params.yaml: its sections, its presets, its block of tasks and its reference."""
