@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,9 +31,45 @@ def native_messages_hidden():
             os.close(terminal)
 
 
+class EpochLines:
+    """Prints the figures of an epoch where no bar is shown: once a minute at most.
+
+    The last epoch has no line here, as the closing line follows.
+
+    Args:
+        title: which task of how many.
+        epochs: number of epochs.
+        clock: returns seconds.
+    """
+
+    SECONDS_BETWEEN = 60
+
+    def __init__(self, title: str, epochs: int, clock=time.monotonic):
+        self._title, self._epochs, self._clock = title, epochs, clock
+        self._printed = clock()
+
+    def show(self, epoch: int, row) -> None:
+        """Prints a line, if it is time for one.
+
+        Args:
+            epoch: how many epochs are finished.
+            row: the row of the curve of the last one, with `loss` and `accuracy`.
+        """
+        now = self._clock()
+        if now - self._printed < self.SECONDS_BETWEEN or epoch == self._epochs:
+            return
+        self._printed = now
+        print(
+            f"{self._title}: epoch {epoch} of {self._epochs}, "
+            f"loss {row['loss']:.3f}, accuracy {row['accuracy']:.3f}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 @contextlib.contextmanager
 def training_progress(title: str, epochs: int):
-    """Shows a bar on a terminal, and one closing line everywhere.
+    """Shows a bar on a terminal, a line per minute elsewhere, and one closing line everywhere.
 
     Args:
         title: which task of how many.
@@ -42,12 +79,16 @@ def training_progress(title: str, epochs: int):
         A function to call after each epoch with its row of the curve.
     """
     bar = _bar("epochs  {task.fields[figures]}  left")
-    figures = ""
+    lines = EpochLines(title, epochs)
+    finished, figures = 0, ""
 
     def on_epoch(row):
-        nonlocal figures
+        nonlocal finished, figures
+        finished += 1
         figures = f"loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
         bar.update(shown, advance=1, figures=figures)
+        if bar.disable:
+            lines.show(finished, row)
 
     with bar:
         shown = bar.add_task(title, total=epochs, figures=figures)
