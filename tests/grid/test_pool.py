@@ -44,6 +44,50 @@ def test_worker_that_dies_fails_its_job_and_is_replaced(pool):
     assert set(outcomes.values()) == {Failure("the worker process ended with code 3")}
 
 
+class EndsOnArrival:
+    """A job whose worker ends while it takes it over."""
+
+    def __reduce__(self):
+        return os._exit, (5,)
+
+
+def test_worker_that_dies_on_arrival_of_its_job_is_replaced(pool):
+    jobs = [(number, EndsOnArrival()) for number in range(3)]
+    outcomes = dict(pool.run([*jobs, ("good", os.getpid)]))
+    assert isinstance(outcomes.pop("good"), int)
+    assert set(outcomes.values()) == {Failure("the worker process ended with code 5")}
+
+
+@pytest.mark.parametrize("size", [0, 2**24], ids=["job is never read", "job is never sent whole"])
+def test_workers_that_die_at_start_fail_their_jobs(size, tmp_path):
+    """Their log cannot be opened; once it can, the same pool works."""
+    folder = tmp_path / "logs"
+    folder.write_text("a file where the folder should be")
+    jobs = [(number, functools.partial(len, bytes(size))) for number in range(3)]
+    with Pool(2, folder) as pool:
+        outcomes = dict(pool.run(jobs))
+        assert outcomes == dict.fromkeys(range(3), Failure("the worker process ended with code 1"))
+        folder.unlink()
+        assert dict(pool.run(jobs)) == dict.fromkeys(range(3), size)
+
+
+def test_worker_that_died_between_two_jobs_costs_none(tmp_path):
+    with Pool(1, tmp_path) as pool:
+        ((_, worker),) = pool.run([("first", os.getpid)])
+        os.kill(worker, signal.SIGKILL)
+        for process in multiprocessing.active_children():
+            process.join()
+        ((_, another),) = pool.run([("second", os.getpid)])
+    assert isinstance(another, int)
+    assert another != worker
+
+
+def test_workers_have_onednn_on_as_every_process_of_tfcil(pool, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    asked = functools.partial(os.getenv, "TF_ENABLE_ONEDNN_OPTS")
+    assert dict(pool.run([("key", asked)])) == {"key": "1"}
+
+
 def test_workers_have_one_thread_each_and_leave_our_environment_alone(pool, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)

@@ -67,15 +67,20 @@ class Pool:
             while waiting and free:
                 key, job = waiting.popleft()
                 number = free.popleft()
-                connection = self._connections[number] or self._start(number)
-                connection.send(job)
+                connection = self._worker(number)
+                with contextlib.suppress(ConnectionError):  # `_outcome` finds the worker dead
+                    connection.send(job)
                 busy[connection] = number, key
             for connection in wait(busy):
                 number, key = busy.pop(connection)
                 free.append(number)
                 yield key, self._outcome(connection, number)
 
-    def _start(self, number):
+    def _worker(self, number):
+        """Returns the connection to a worker; starts one where none lives."""
+        process = self._processes[number]
+        if process is not None and process.is_alive():
+            return self._connections[number]
         spawn = multiprocessing.get_context("spawn")
         connection, other = spawn.Pipe()
         process = spawn.Process(target=_serve, args=(other, self._logs[number]), daemon=True)
@@ -89,8 +94,8 @@ class Pool:
     def _outcome(self, connection, number):
         try:
             return connection.recv()
-        except EOFError:
-            process, self._connections[number] = self._processes[number], None
+        except (EOFError, ConnectionError):  # reset, where it died with its job unread
+            process = self._processes[number]
             process.join()
             return Failure(f"the worker process ended with code {process.exitcode}")
 
