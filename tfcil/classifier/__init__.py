@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "adopt": ["adopted", "adopted_backbone"],
         "files": ["open_classifier", "save_classifier"],
         "growth": ["branches", "copied", "drawn", "expanded", "freeze", "frozen_layers", "grown"],
-        "heads": ["Head", "plain"],
+        "heads": ["head_layer", "plain", "read_head"],
         "model": ["FEATURES", "LOGITS", "expose", "num_classes", "takes", "untrained"],
         "inference": ["forward"],
     },

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from tfcil.classifier.heads import Head
+from tfcil.classifier.heads import head_layer, read_head
 from tfcil.classifier.model import FEATURES, num_classes
+from tfcil.components.facts import Head
 
 BRANCH = "_branch"
 
@@ -70,9 +71,9 @@ def grown(model, num_new, generator, head=None, columns=None):
     dimension, num_old = copy.output.shape[-1], num_classes(model)
     if columns is None:
         columns = drawn(generator, dimension, num_new * head.proxies)
-    layer = head.layer(num_old + num_new)
+    layer = head_layer(head, num_old + num_new)
     student = keras.Model(copy.input, layer(copy.output), name=model.name)
-    old_kernel, rest = head.read(model) if num_old else (columns[:, :0], None)
+    old_kernel, rest = read_head(head, model) if num_old else (columns[:, :0], None)
     if head.kind == "linear":
         rest = np.concatenate([rest if num_old else [], np.zeros(num_new)])
     elif not num_old:
@@ -81,7 +82,7 @@ def grown(model, num_new, generator, head=None, columns=None):
     return student
 
 
-def expanded(model, num_new, generator):
+def expanded(model, num_new, generator, auxiliary):
     """Makes a student with one more backbone beside the old ones, which are frozen.
 
     The features are those of all backbones, one after the other. The new backbone starts as a copy
@@ -92,10 +93,12 @@ def expanded(model, num_new, generator):
         model: the model of the task before. It is left as it was.
         num_new: number of classes to add.
         generator: a `numpy.random.Generator`.
+        auxiliary: outputs of a second head, on the new backbone's features alone, for training.
 
     Returns:
-        A `keras.Model` from images to logits (batch, old + new), float32; the outputs of its
-        backbones are those of the layers features_branch0, features_branch1, ...
+        A `keras.Model` from images to the outputs `logits` (batch, old + new) and `auxiliary`,
+        float32; the outputs of its backbones are those of the layers features_branch0,
+        features_branch1, ...
     """
     ends = branches(model)
     trunk = _renamed_copy(model.input, [layer.output for layer in ends], _first_branch)
@@ -108,13 +111,15 @@ def expanded(model, num_new, generator):
     branch = _renamed_copy(model.input, [ends[-1].output], next_branch, trunk.input)
     outputs = [*trunk.outputs, *branch.outputs]
     features = keras.layers.Concatenate(dtype="float32", name=FEATURES)(outputs)
-    old_kernel, old_bias = Head().read(model)
+    old_kernel, old_bias = read_head(Head(), model)
     kernel = drawn(generator, features.shape[-1], old_kernel.shape[1] + num_new)
     kernel[: old_kernel.shape[0], : old_kernel.shape[1]] = old_kernel
-    head = Head().layer(kernel.shape[1])
-    student = keras.Model(trunk.input, head(features), name=model.name)
+    head = head_layer(Head(), kernel.shape[1])
+    second = keras.layers.Dense(auxiliary, dtype="float32", name="auxiliary")
+    heads = {"logits": head(features), "auxiliary": second(branch.outputs[0])}
     head.set_weights([kernel, np.concatenate([old_bias, np.zeros(num_new)])])
-    return student
+    second.set_weights([drawn(generator, *second.kernel.shape), np.zeros(auxiliary)])
+    return keras.Model(trunk.input, heads, name=model.name)
 
 
 def branches(model):

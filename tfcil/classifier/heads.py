@@ -6,8 +6,6 @@ unit features, their products with the weight vectors as they are, divided by th
 proxies of a class pooled, times the scale.
 """
 
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 from keras import ops
@@ -19,49 +17,47 @@ from tfcil.layers.heads import CosineDense, LocalSimilarity
 PRODUCTS = "products"
 
 
-@dataclass(frozen=True)
-class Head:
-    """What kind of head a method trains.
+def head_layer(head, units):
+    """Makes the layer of a head in the form that is trained.
 
     Args:
-        kind: `"linear"`, `"cosine"` or `"local_similarity"`.
-        proxies: weight vectors per class, for the last.
+        head: a `Head`.
+        units: number of classes.
     """
+    options = {"dtype": "float32", "name": LOGITS}
+    if head.kind == "cosine":
+        return CosineDense(units, **options)
+    if head.kind == "local_similarity":
+        return LocalSimilarity(units, head.proxies, **options)
+    return keras.layers.Dense(units, **options)
 
-    kind: str = "linear"
-    proxies: int = 1
 
-    def layer(self, units):
-        """Makes the layer that is trained."""
-        options = {"dtype": "float32", "name": LOGITS}
-        if self.kind == "cosine":
-            return CosineDense(units, **options)
-        if self.kind == "local_similarity":
-            return LocalSimilarity(units, self.proxies, **options)
-        return keras.layers.Dense(units, **options)
+def read_head(head, model):
+    """Reads the weights of a saved classifier's head.
 
-    def read(self, model):
-        """Reads the weights of a saved classifier's head.
+    Args:
+        head: the `Head` that it should have.
+        model: the classifier.
 
-        Returns:
-            The kernel (d, classes * proxies), and the bias (classes,) of a linear head or the scale
-            of another.
+    Returns:
+        The kernel (d, classes * proxies), and the bias (classes,) of a linear head or the scale of
+        another.
 
-        Raises:
-            UserError: where the model's head is of another kind.
-        """
-        names = {layer.name for layer in model.layers}
-        vectors = model.get_layer(PRODUCTS).kernel.shape[-1] if PRODUCTS in names else None
-        expected = None if self.kind == "linear" else self.proxies * num_classes(model)
-        if vectors != expected:
-            found = "a linear head" if vectors is None else "a head of similarities"
-            raise UserError(
-                f"Expected a model with a {self.kind} head ({self.proxies} per class): train the "
-                f"first task with the same method. Received: {found}"
-            )
-        if vectors is None:
-            return model.get_layer(LOGITS).get_weights()
-        return model.get_layer(PRODUCTS).get_weights()[0], np.float32(model.get_layer(LOGITS).scale)
+    Raises:
+        UserError: where the model's head is of another kind.
+    """
+    names = {layer.name for layer in model.layers}
+    vectors = model.get_layer(PRODUCTS).kernel.shape[-1] if PRODUCTS in names else None
+    expected = None if head.kind == "linear" else head.proxies * num_classes(model)
+    if vectors != expected:
+        found = "a linear head" if vectors is None else "a head of similarities"
+        raise UserError(
+            f"Expected a model with a {head.kind} head ({head.proxies} per class): train the "
+            f"first task with the same method. Received: {found}"
+        )
+    if vectors is None:
+        return model.get_layer(LOGITS).get_weights()
+    return model.get_layer(PRODUCTS).get_weights()[0], np.float32(model.get_layer(LOGITS).scale)
 
 
 def plain(model, shift=None):
@@ -77,6 +73,8 @@ def plain(model, shift=None):
             kernel, bias = head.get_weights()
             head.set_weights([kernel, bias + np.asarray(shift, bias.dtype)])
         return model
+    if not isinstance(head, CosineDense):
+        return model  # it has that form already
     kernel, scale = head.get_weights()
     x = model.get_layer(FEATURES).output
     x = keras.layers.UnitNormalization(dtype="float32", name="unit_features")(x)

@@ -1,13 +1,18 @@
-"""What the sections of params.yaml have in common: wrong values are told in one clear line."""
+"""Typed sections of params.yaml: a wrong value is reported in one clear line."""
 
 import re
 import reprlib
 from types import UnionType
-from typing import get_args, get_origin
+from typing import Annotated, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from tfcil.errors import UserError, nearest
+
+PositiveInt = Annotated[StrictInt, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Section(BaseModel):
@@ -16,12 +21,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
-    def of(cls, values, source: str):
+    def of(cls, values, source: str, under: str = ""):
         """Checks a dictionary of keys and values.
 
         Args:
             values: the dictionary.
-            source: what the message of an error begins with.
+            source: the file or function that an error message begins with; may be empty.
+            under: path of this section in the file, which error messages put before its keys.
 
         Raises:
             UserError: one line that names each wrong key, what is allowed and what was received.
@@ -29,18 +35,18 @@ class Section(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            lines = _describe(error.errors(), cls)
-            raise UserError(f"{source}: " + "; ".join(lines)) from None
+            lines = "; ".join(_describe(error.errors(), cls, under))
+            raise UserError(f"{source}: {lines}" if source else lines) from None
 
 
-def _describe(problems: list[dict], root: type[Section]) -> list[str]:
+def _describe(problems: list[dict], root: type[Section], under: str) -> list[str]:
     """Turns pydantic's problems into a clear line per key."""
     by_path: dict[tuple, list[dict]] = {}
     for problem in problems:
         # pydantic adds the branch of a union ("int", "list[str]") to the path of the key.
         path = tuple(part for part in map(str, problem["loc"]) if not _UNION_BRANCH.match(part))
         by_path.setdefault(path, []).append(problem)
-    return [_line(path, problems, root) for path, problems in by_path.items()]
+    return [_line(path, problems, root, under) for path, problems in by_path.items()]
 
 
 _UNION_BRANCH = re.compile(r"(int|str|float|\[key\])$|(constrained-|list\[|literal\[)")
@@ -60,8 +66,8 @@ def _shown(name: str) -> str:
     return name if name.isprintable() and len(name) <= 80 else brief(name)
 
 
-def _line(path: tuple, problems: list[dict], root: type[Section]) -> str:
-    first, key = problems[0], ".".join(map(_shown, path))
+def _line(path: tuple, problems: list[dict], root: type[Section], under: str) -> str:
+    first, key = problems[0], ".".join(filter(None, (under, *map(_shown, path))))
     received = f"Received: {key}={brief(first['input'])}"
     if first["type"] == "value_error":
         reason = str(first["ctx"]["error"])

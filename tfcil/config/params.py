@@ -5,18 +5,17 @@ The field descriptions are the reference of the parameters; nothing else repeats
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
 
 from tfcil.backbones.names import check_backbone
-from tfcil.components.sections import Section, brief
-from tfcil.errors import UserError
-from tfcil.method_options import FirstTask, Method, NonNegative, PositiveInt, check_fit
+from tfcil.components.recipe import Recipe
+from tfcil.components.sections import PositiveInt, Section, brief
+from tfcil.config.settings import Choice, Method, Strategy, choose
+from tfcil.config.yaml_file import read_yaml
 from tfcil.scenario import check_chain, check_order_name
 
-Strategy = Literal["none", "mirrored", "multi_worker"]
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -144,69 +143,6 @@ class Model(Section):
         return check_backbone(name)
 
 
-class Recipe(Section):
-    """How long and how fast a task is trained: SGD with momentum."""
-
-    epochs: PositiveInt = Field(description="passes over the task's images and the memory")
-    batch_size: PositiveInt = Field(128, description="images per step, over all devices")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(0.1, description="highest rate")
-    schedule: Literal["constant", "step", "cosine", "linear"] = Field(
-        "cosine",
-        description="how the rate falls: step by `decay` at the `milestones`, the others to 0",
-    )
-    warmup: NonNegative = Field(0.0, description="epochs over which the rate rises from 0")
-    milestones: list[Annotated[float, Field(gt=0)]] = Field([], description="epochs, for `step`")
-    decay: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="factor, for `step`")
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of SGD")
-    weight_decay: NonNegative = Field(5e-4, description="L2 coefficient, added to the gradient")
-    crop_padding: Annotated[StrictInt, Field(ge=0)] = Field(
-        0, description="pixels of padding before the random crop; 0: no crop"
-    )
-    resized_crop: bool = Field(
-        False,
-        description="as ImageNet models are trained: a random box of 8 to 100 % of the image is "
-        "resized to the whole",
-    )
-    flip: bool = Field(False, description="mirror half of the images, left to right")
-
-    @model_validator(mode="after")
-    def _crops_exclude_each_other(self):
-        if self.resized_crop and self.crop_padding:
-            raise ValueError(
-                "expected resized_crop or crop_padding, not both. "
-                f"Received: crop_padding={self.crop_padding}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _schedule_fits(self):
-        if self.schedule == "step" and not self.milestones:
-            raise ValueError("schedule=step needs milestones, a list of epochs such as [80, 120]")
-        if self.warmup > self.epochs:
-            raise ValueError(f"warmup must not exceed epochs={self.epochs}")
-        return self
-
-
-class TaskSettings(Section):
-    """Everything that decides how one task is trained: the contents of recipes/KEY.json."""
-
-    recipe: Recipe
-    second_stage: Recipe | None = None
-    method: Method | None = Field(None, description="null for the first task")
-    first_task: FirstTask | None = Field(FirstTask(), description="null for later tasks")
-    earlier: tuple[PositiveInt, ...] | None = Field(
-        None, description="number of classes of each task before; null: the old ones were one task"
-    )
-    seed: StrictInt = 0
-    strategy: Strategy = "none"
-    code: str = Field("", description="digest of the method's code: DVC sees a change of it here")
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of all stages."""
-        return self.recipe.epochs + (self.second_stage.epochs if self.second_stage else 0)
-
-
 class Params(Section):
     """The whole params.yaml."""
 
@@ -238,50 +174,32 @@ class Params(Section):
     exemplars: Exemplars = Exemplars()
     model: Model = Model()
     method: Method = Method()
+    options: dict[str, Any] = Field(
+        {},
+        description="options of methods, losses and corrections by their names, where they differ "
+        "from the defaults; those of components that are not used are checked and ignored",
+    )
     base: Recipe = Field(description="how the first task is trained: epochs, rates, augmentation")
     increment: Recipe = Field(description="how every later task is trained")
-    second_stage: Recipe | None = Field(
-        None, description="how the stage after the main training is trained, in methods with one"
-    )
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _options_may_be_empty(cls, options):
+        return {} if options is None else options
 
     @model_validator(mode="after")
-    def _method_fits_the_rest(self):
-        check_fit(self.method, self.memory, self.strategy, self.second_stage)
+    def _components_fit(self):
+        self.choice()
         return self
+
+    def choice(self) -> Choice:
+        """Returns the components that are chosen, with their options."""
+        return choose(self.method, self.options, self.memory, self.strategy)
 
     @model_validator(mode="after")
     def _tasks_are_a_chain(self):
         check_chain({key: task.model_dump() for key, task in self.tasks.items()})
         return self
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice: YAML would silently keep the last."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise UserError(f"Expected each key once. Received: {key} twice from line {line}")
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: str | Path) -> dict:
-    """Reads a YAML file of sections; one that is missing, damaged or ambiguous is a `UserError`."""
-    try:
-        loaded = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
-    # A number of thousands of digits, the 13th month and ten thousand brackets are no YAMLError.
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"Expected a readable YAML file ({reason}). Received: path={path}"
-        ) from None
-    if not isinstance(loaded, dict):
-        raise UserError(
-            f"{path}: expected sections such as `memory: 200`. Received: {brief(loaded)}"
-        )
-    return loaded
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:

@@ -1,4 +1,4 @@
-"""Keras layers of class-incremental learning; Keras is imported when the first is used."""
+"""Keras layers of class-incremental learning; Keras is imported when the first one is used."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Batch normalisation by the kernel that TensorFlow has for it.
+"""Batch normalisation by TensorFlow's fused kernel.
 
-Keras 3 writes it as a dozen elementwise operations (keras-core#225), which without XLA are a
-quarter of the time of a training step of ResNet-32 on a CPU.
+Keras 3 computes it with a dozen elementwise operations (keras-core#225). Without XLA they take a
+quarter of a training step of ResNet-32 on a CPU.
 """
 
 import keras
@@ -9,10 +9,17 @@ from keras import ops
 
 
 def fuse_batch_norm(model):
-    """Returns the same model on the same variables, with its batch normalisation in one kernel.
+    """Returns the model with its batch normalisation fused into one kernel each.
 
-    It is for running: save the model that was given. Layers that the kernel does not cover, and all
-    of them on other backends, stay as they are.
+    The new model shares its variables with the given one. Use it to train and predict, and save
+    the given model.
+
+    Args:
+        model: a functional Keras model.
+
+    Returns:
+        The new model. Layers the kernel can't replace stay as they are; on other backends than
+        TensorFlow, the given model itself.
     """
     if keras.backend.backend() != "tensorflow":
         return model
@@ -27,13 +34,17 @@ def _covered(layer):
         and len(layer.input.shape) == 4
         and layer.axis in (-1, 3)
         and not layer.renorm
-        # The statistics of all devices' shares are more than one kernel can know.
+        # The kernel sees the batch of one device only.
         and not layer.synchronized
     )
 
 
 class FusedBatchNorm(keras.layers.Layer):
-    """Does what a `BatchNormalization` layer does, with its variables."""
+    """Computes what a `BatchNormalization` layer computes, with that layer's variables.
+
+    Args:
+        layer: a built `BatchNormalization` layer.
+    """
 
     def __init__(self, layer):
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
@@ -52,14 +63,14 @@ class FusedBatchNorm(keras.layers.Layer):
             x=inputs,
             scale=ops.convert_to_tensor(layer.gamma) if layer.scale else ops.ones_like(mean),
             offset=ops.convert_to_tensor(layer.beta) if layer.center else ops.zeros_like(mean),
-            # The kernel takes none where it computes them.
+            # In training the kernel computes both itself and takes empty tensors.
             mean=ops.zeros(0) if train else ops.convert_to_tensor(mean),
             variance=ops.zeros(0) if train else ops.convert_to_tensor(variance),
             epsilon=layer.epsilon,
             is_training=train,
         )
         if train:
-            # The kernel divides the squares by n - 1, Keras by n.
+            # The kernel's variance divides by n - 1, that of Keras by n.
             n = ops.cast(ops.prod(ops.shape(inputs)[:-1]), "float32")
             new = 1 - layer.momentum
             mean.assign(mean * layer.momentum + batch_mean * new)

@@ -1,4 +1,4 @@
-"""Classifier heads that compare directions: one weight vector per class, or several."""
+"""Cosine classifier heads, with one weight vector per class or several."""
 
 import numbers
 
@@ -13,15 +13,15 @@ SIMILARITIES = ("released", "cosine")
 
 @keras.saving.register_keras_serializable(package="tfcil")
 class CosineDense(keras.layers.Layer):
-    """Computes scale * cos(features, class vector): a dense head without magnitudes or biases.
+    """Computes scale * cos(features, weight vector of the class): a dense head without bias.
 
-    `kernel` is (d, units), drawn from U(-1/sqrt(d), 1/sqrt(d)); `scale` is one learned number
-    that starts at 1. Works in, and returns, the type of the weights, or float32 where
-    that is narrower: a cosine needs more digits than half precision has.
+    `kernel` is (d, units), initialised from U(-1/sqrt(d), 1/sqrt(d)); `scale` is one learned
+    number, initialised to 1. Computes and returns the dtype of the weights, or float32 if they
+    are narrower: half precision is too coarse for a cosine.
 
     Args:
         units: number of classes.
-        seed: seed of the kernel's first values; None draws it from Keras's global seed.
+        seed: seed of the kernel's initializer; None draws one from Keras's global seed.
         **kwargs: options of `keras.layers.Layer`.
 
     Input: features, (batch, d). Output: logits, (batch, units).
@@ -54,18 +54,28 @@ class CosineDense(keras.layers.Layer):
         self.scale = self.add_weight(name="scale", shape=(), initializer="ones", autocast=False)
 
     def cosines(self, features):
-        """Computes the cosine of each sample with each weight vector."""
+        """Computes the cosine of each sample with each weight vector.
+
+        Args:
+            features: (batch, d), a tensor; not a `KerasTensor`.
+
+        Returns:
+            The cosines, (batch, units * proxies).
+
+        Raises:
+            UserError: `features` is symbolic.
+        """
         if keras.backend.is_keras_tensor(features):
-            # Outside `call`, Keras would copy today's weights into the model as constants.
+            # Outside `call`, Keras would put the current weights into the model as constants.
             raise UserError(
-                "similarities are computed from numbers, in a training step or a model's `call`, "
-                f"not while building a functional model. Received: features={features}"
+                "features must be a tensor with values, as in a training step or in `call`; a "
+                f"functional model can't contain similarities. Received: features={features}"
             )
         kernel = unit_vectors(self._precise(self.kernel), axis=0)
         return ops.matmul(unit_vectors(self._precise(features)), kernel)
 
     def similarities(self, features):
-        """Computes the logits before the scale, (batch, units): what margin ranking compares."""
+        """Computes the logits before the scale, (batch, units), as margin ranking takes them."""
         return self.cosines(features)
 
     def call(self, features):
@@ -80,26 +90,26 @@ class CosineDense(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfcil")
 class LocalSimilarity(CosineDense):
-    """Computes PODNet's local similarity classifier: several proxies per class, softly pooled.
+    """Computes PODNet's local similarity classifier: several weight vectors, proxies, per class.
 
-    With s_k the similarity of the features with a class's k-th proxy, its logit is
-    scale * sum_k softmax_k(gamma * s_k) s_k. `kernel` is (d, units * proxies), and column
-    class * proxies + k holds proxy k of a class; `scale` is one learned number that starts at 1.
+    The logit of a class is scale * sum_k softmax_k(gamma * s_k) s_k, where s_k is the similarity
+    of the features and the class's k-th proxy. `kernel` is (d, units * proxies); proxy k of class
+    c is column c * proxies + k. `scale` is one learned number, initialised to 1.
 
     Args:
         units: number of classes.
         proxies: proxies per class.
-        similarity: "released": s = 2 cos - 2, minus the squared distance of unit vectors, as in
-            the authors' configuration; "cosine": s = cos, as in the paper. The softmax over the
-            proxies sees twice the slope in the former, so that they are not the same classifier.
-        gamma: sharpness of the softmax over the proxies.
-        seed: seed of the kernel's first values; None draws it from Keras's global seed.
+        similarity: "released" is s = 2 cos - 2, the negative squared distance of the unit vectors,
+            as in the authors' configuration; "cosine" is s = cos, as in the paper. They are
+            different classifiers: "released" doubles the slope inside the softmax over proxies.
+        gamma: sharpness of the softmax over the proxies, positive.
+        seed: seed of the kernel's initializer; None draws one from Keras's global seed.
         **kwargs: options of `keras.layers.Layer`.
 
     Input: features, (batch, d). Output: logits, (batch, units).
 
     Raises:
-        UserError: an argument is not one of the above.
+        UserError: an argument is not as described.
 
     Reference:
         Douillard et al., "PODNet" (arXiv 2004.13513), and the authors' code.
@@ -122,7 +132,7 @@ class LocalSimilarity(CosineDense):
         raw = ops.reshape(self.cosines(features), (-1, self.units, self.proxies))
         if self.similarity == "released":
             raw = 2 * raw - 2
-        # Not `ops.softmax`, which warns where a class has a single proxy.
+        # `ops.softmax` would warn if a class has a single proxy.
         weights = ops.exp(ops.log_softmax(self.gamma * raw, axis=-1))
         return ops.sum(weights * raw, axis=-1)
 

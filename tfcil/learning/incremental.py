@@ -20,16 +20,12 @@ from tfcil.learning.checks import (
     checked_names,
     listed,
 )
-from tfcil.learning.one_task import learn, remembered
+from tfcil.learning.one_task import learned, remembered
 from tfcil.learning.settings import Settings
 from tfcil.learning.state import has_state, read_state, write_state
 
 # A model that was trained elsewhere forgets more at a larger rate: see the docs for figures.
 ADOPTED_RECIPE = {"epochs": 30, "batch_size": 32, "learning_rate": 0.003}
-PASSED = (  # settings that `learn`, the function, takes by the same names
-    *("budget", "recipe", "method", "exemplars", "second_stage"),
-    *("seed", "strategy", "precision"),
-)
 
 
 class IncrementalClassifier:
@@ -41,8 +37,8 @@ class IncrementalClassifier:
         budget: exemplars kept over all classes; 0: none, and the old classes suffer for it.
         method: dictionary with the keys of the section `method` of params.yaml; by default the
             baseline with balanced softmax.
+        options: dictionary with the keys of the section `options`.
         recipe: dictionary with the keys of the section `increment`; by default 30 epochs.
-        second_stage: likewise, for methods with a second stage; by default as `recipe`.
         exemplars: dictionary with the keys of the section `exemplars`.
         backbone: name of the network as in params.yaml, or an untrained `keras.Model` of your own
             from images to features (batch, d).
@@ -75,8 +71,8 @@ class IncrementalClassifier:
         budget,
         *,
         method=None,
+        options=None,
         recipe=None,
-        second_stage=None,
         exemplars=None,
         backbone="simple_cnn",
         precision="float32",
@@ -85,10 +81,10 @@ class IncrementalClassifier:
         folder=None,
     ):
         own = isinstance(backbone, keras.Model)
-        given = {"method": method, "recipe": recipe, "exemplars": exemplars}
+        given = {"method": method, "options": options, "recipe": recipe, "exemplars": exemplars}
         given = {name: value for name, value in given.items() if value is not None}
-        given |= {"budget": budget, "second_stage": second_stage, "precision": precision}
-        given |= {"backbone": None if own else backbone, "strategy": strategy, "seed": seed}
+        given |= {"budget": budget, "strategy": strategy, "seed": seed}
+        given["model"] = None if own else {"backbone": backbone, "precision": precision}
         self.settings = Settings.of(given, type(self).__name__)
         if folder is not None and has_state(folder):
             raise UserError(
@@ -113,7 +109,7 @@ class IncrementalClassifier:
             class_names: strings or integers, in the order of the outputs; by default 0, 1, 2, ...
             budget: see the class.
             folder: see the class.
-            settings: as of the class: method, recipe, second_stage, exemplars, strategy, seed. The
+            settings: as of the class: method, options, recipe, exemplars, strategy, seed. The
                 recipe is by default 30 epochs with a learning rate of 0.003.
 
         Raises:
@@ -123,11 +119,11 @@ class IncrementalClassifier:
             raise UserError(f"Expected no {name}: the model brings it. Received: {name}")
         settings = {"recipe": ADOPTED_RECIPE} | settings
         classifier = cls(budget, folder=folder, **settings)
-        method = classifier.settings.method
-        if method.about.head != "linear":
+        method = classifier.settings.choice().method
+        if method.head.kind != "linear":
             raise UserError(
                 "Expected a method with a linear head, as your model has: baseline, icarl, eeil, "
-                f"bic, wa, ssil, der, foster, ... Received: method.name={method.name}"
+                f"bic, wa, ssil, der, foster, ... Received: method.name={method.spelling}"
             )
         classifier._model = adopted(model)
         count = classifier._model.output.shape[-1]
@@ -170,7 +166,7 @@ class IncrementalClassifier:
                 in all calls; or a `tf.data.Dataset`, or anything else to iterate over, of pairs of
                 images and labels, batched or not.
             labels: (n,) class names, or integers, of the images; none for pairs.
-            changes: budget, method, recipe, second_stage, exemplars, strategy or seed, from this
+            changes: budget, method, options, recipe, exemplars, strategy or seed, from this
                 task on.
 
         Returns:
@@ -187,19 +183,18 @@ class IncrementalClassifier:
         check_budget(settings.budget, len(self.classes) + len(new))
         self._check_exemplars(settings)
         if not self.classes:
-            check_range(images, settings.backbone)
+            check_range(images, settings.model and settings.model.backbone)
         numbers = {name: number for number, name in enumerate(new, len(self.classes))}
         title = f"task {len(self.tasks)}: {len(new)} new classes"
-        with training_progress(title, settings.epochs(first=not self.classes)) as on_epoch:
-            self._model, self.memory = learn(
+        with training_progress(title) as on_epoch:
+            self._model, self.memory = learned(
+                settings,
                 images,
                 np.array([numbers[label] for label in labels]),
                 self._model,
                 self.memory,
                 earlier=self.tasks or None,
-                backbone=settings.backbone,
                 on_epoch=on_epoch,
-                **{name: getattr(settings, name) for name in PASSED},
             )
         self.settings = settings
         self.classes, self.tasks = [*self.classes, *new], [*self.tasks, len(new)]
@@ -234,7 +229,7 @@ class IncrementalClassifier:
             memory,
             images,
             np.array([numbers[label] for label in labels]),
-            *(settings.budget, settings.exemplars, settings.seed),
+            settings,
         )
         self._save()
         return self
@@ -279,7 +274,7 @@ class IncrementalClassifier:
             f"Received: none of {listed(missing)}"
         )
         if settings.needs_exemplars:
-            raise UserError(f"Method {settings.method.name} needs {what}")
+            raise UserError(f"The method or its correction needs {what}")
         warnings.warn(f"Old classes are kept best with {what}", stacklevel=3)
 
     def _save(self):

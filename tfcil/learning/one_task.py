@@ -1,24 +1,21 @@
-"""One task from arrays of one's own, without files and without DVC."""
-
-import contextlib
-import random
+"""One task from arrays, without files and without DVC."""
 
 import numpy as np
 
 from tfcil.classifier import (
     FEATURES,
     expose,
+    forward,
     freeze,
     frozen_layers,
     num_classes,
     untrained,
 )
-from tfcil.classifier.inference import forward
-from tfcil.config.params import Exemplars, Recipe, TaskSettings
 from tfcil.data.images import channel_statistics
 from tfcil.data.store import Concatenated
 from tfcil.exemplars import ExemplarMemory
-from tfcil.training import train_task
+from tfcil.learning.settings import Settings
+from tfcil.learning.task import train_task
 
 
 def learn(
@@ -29,13 +26,13 @@ def learn(
     budget=0,
     recipe=None,
     method=None,
+    options=None,
     exemplars=None,
-    second_stage=None,
     earlier=None,
     backbone="simple_cnn",
+    precision="float32",
     seed=0,
     strategy="none",
-    precision="float32",
     on_epoch=None,
 ):
     """Teaches a model the classes of one task and chooses the exemplars to keep.
@@ -51,15 +48,14 @@ def learn(
         budget: exemplars kept over all classes; 0: none.
         recipe: dictionary with the keys of the section `increment` of params.yaml.
         method: dictionary with the keys of the section `method`; the same for every task.
+        options: dictionary with the keys of the section `options`.
         exemplars: dictionary with the keys of the section `exemplars`.
-        second_stage: dictionary with the keys of the section `second_stage`, for methods with one;
-            by default `recipe`.
         earlier: number of classes of each task before, for methods that distil them one by one;
             by default the classes that `model` knows are one task.
         backbone: network of the first task, as in params.yaml.
+        precision: `"float32"` or `"mixed_bfloat16"`, of the network of the first task.
         seed: of everything drawn.
         strategy: `"none"`, or `"mirrored"` for all devices of this machine.
-        precision: `"float32"` or `"mixed_bfloat16"`, of the network of the first task.
         on_epoch: called after each epoch with its row of the training curve, a dictionary.
 
     Returns:
@@ -74,32 +70,44 @@ def learn(
         >>> model, memory = tfcil.learn(more_images, more_labels, model, memory, budget=200)
         >>> model.save("classifier.keras")
     """
-    recipe = Recipe.of(recipe or {"epochs": 30}, "recipe")
-    values = {"recipe": recipe, "second_stage": second_stage or recipe, "method": method or {}}
-    values |= {"earlier": earlier, "seed": seed, "strategy": strategy}
-    settings = TaskSettings.of(values, "learn")
-    exemplars = Exemplars.of(exemplars or {}, "exemplars")
+    given = {"recipe": recipe, "method": method, "options": options, "exemplars": exemplars}
+    given = {name: value for name, value in given.items() if value is not None}
+    given |= {"budget": budget, "strategy": strategy, "seed": seed}
+    given |= {"model": {"backbone": backbone, "precision": precision}}
+    settings = Settings.of(given, "learn")
+    tell = on_epoch and (lambda row, epochs: on_epoch(row))
+    return learned(settings, images, labels, model, memory, earlier, on_epoch=tell)
+
+
+def learned(settings, images, labels, model=None, memory=None, earlier=None, on_epoch=None):
+    """Does what `learn` does, by `Settings`; see there for the other arguments."""
     labels = np.asarray(labels)
     if memory is None:
         memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
-    with _seeded(seed, 0 if model is None else num_classes(model)):
-        if model is None:
-            mean, std = _statistics(images)
-            model = untrained(backbone, images.shape[1:], mean, std, precision=precision, seed=seed)
-        frozen = frozen_layers(model)
-        student, _ = train_task(
-            lambda: model,
-            Concatenated(images, memory.images),
-            np.concatenate([labels, memory.labels]),
-            settings,
-            on_epoch,
+    if model is None:
+        mean, std = _statistics(images)
+        network = settings.model
+        model = untrained(
+            network.backbone,
+            images.shape[1:],
+            mean,
+            std,
+            precision=network.precision,
+            seed=settings.seed,
         )
-        freeze(student, frozen)
-    memory = remembered(student, memory, images, labels, budget, exemplars, seed)
-    return student, memory
+    frozen = frozen_layers(model)
+    student, _ = train_task(
+        lambda: model,
+        Concatenated(images, memory.images),
+        np.concatenate([labels, memory.labels]),
+        settings.of_task(not num_classes(model), earlier),
+        on_epoch,
+    )
+    freeze(student, frozen)
+    return student, remembered(student, memory, images, labels, settings)
 
 
-def remembered(model, memory, images, labels, budget, exemplars, seed):
+def remembered(model, memory, images, labels, settings):
     """Chooses exemplars of classes that a model knows; see `ExemplarMemory.update`.
 
     Args:
@@ -107,9 +115,7 @@ def remembered(model, memory, images, labels, budget, exemplars, seed):
         memory: the `ExemplarMemory` so far, without these classes.
         images: (n, height, width, channels).
         labels: (n,) integers.
-        budget: exemplars kept over all classes.
-        exemplars: section `exemplars` of params.yaml.
-        seed: of everything drawn.
+        settings: the `Settings`.
 
     Returns:
         The new `ExemplarMemory`.
@@ -120,26 +126,11 @@ def remembered(model, memory, images, labels, budget, exemplars, seed):
         labels,
         forward(expose(model, FEATURES), images)[FEATURES],
         num_seen,
-        budget,
-        exemplars.per_class,
-        exemplars.selection,
-        np.random.default_rng([seed, num_seen]),
+        budget=settings.budget,
+        per_class=settings.exemplars.per_class,
+        selection=settings.exemplars.selection,
+        generator=np.random.default_rng([settings.seed, num_seen]),
     )
-
-
-@contextlib.contextmanager
-def _seeded(seed, num_old):
-    """Has a copied layer, such as Dropout, draw the same seed of its own in every process.
-
-    Keras draws it from the global state of Python, which is given back as it was.
-    """
-    before = random.getstate(), np.random.get_state()
-    random.seed(f"{seed} {num_old}")
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
 
 
 def _statistics(images):

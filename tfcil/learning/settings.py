@@ -1,52 +1,61 @@
 """How a classifier learns its next task."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, field_validator, model_validator
+from pydantic import Field, StrictInt, model_validator
 
-from tfcil.backbones.names import check_backbone
+from tfcil.components.recipe import Recipe
 from tfcil.components.sections import Section
-from tfcil.config.params import Exemplars, Recipe
-from tfcil.method_options import Method, check_fit
+from tfcil.config.params import Exemplars, Model
+from tfcil.config.settings import Choice, Method, TaskSettings, choose
+from tfcil.errors import UserError
 
 
 class Settings(Section):
-    """What stands in params.yaml for an experiment, for one classifier."""
+    """What params.yaml says of an experiment, for one classifier; the sections are the same."""
 
     budget: Annotated[StrictInt, Field(ge=0)] = Field(
         description="exemplars kept over all classes; 0: none"
     )
     method: Method = Method()
+    options: dict[str, Any] = Field(default_factory=dict)
     recipe: Recipe = Recipe(epochs=30)
-    second_stage: Recipe | None = Field(None, description="null: as `recipe`")
     exemplars: Exemplars = Exemplars()
-    backbone: str | None = Field("simple_cnn", description="null: a network of the person's own")
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    model: Model | None = Field(Model(), description="null: your own network")
     strategy: Literal["none", "mirrored"] = "none"
     seed: Annotated[StrictInt, Field(ge=0, lt=2**31)] = 0
 
-    @field_validator("backbone")
-    @classmethod
-    def _backbone_is_known(cls, name):
-        return name if name is None else check_backbone(name)
-
     @model_validator(mode="after")
-    def _method_fits_the_rest(self):
-        try:
-            check_fit(self.method, self.budget, self.strategy, self.second_stage or self.recipe)
-        except ValueError as error:
-            raise ValueError(str(error).replace("memory=", "budget=")) from None
+    def _components_fit(self):
+        self.choice()
         return self
+
+    def choice(self) -> Choice:
+        """Returns the components that are chosen, with their options."""
+        try:
+            return choose(self.method, self.options, self.budget, self.strategy)
+        except UserError as error:
+            raise UserError(str(error).replace("memory=", "budget=")) from None
 
     @property
     def needs_exemplars(self) -> bool:
-        """Whether the method cannot do without exemplars of each old class."""
-        by_stage = self.method.about.second_stage in ("balancing", "correction")
-        return self.method.loss == "meta-bsce" or (self.method.has_second_stage and by_stage)
+        """Whether a component cannot do without exemplars of each old class."""
+        choice = self.choice()
+        corrects = choice.correction and choice.correction.facts.needs_memory
+        return bool(corrects) or choice.loss.facts.memory == "needs"
 
-    def epochs(self, first) -> int:
-        """Epochs of all stages of a task, the first or a later one."""
-        stages = [self.recipe]
-        if self.method.trains_second_stage and not first:
-            stages.append(self.second_stage or self.recipe)
-        return sum(stage.epochs for stage in stages)
+    def of_task(self, first: bool, earlier=None) -> TaskSettings:
+        """Returns the settings of a task.
+
+        Args:
+            first: whether it is the first task.
+            earlier: number of classes of each task before; `None`: they were one task.
+        """
+        choice = self.choice()
+        return TaskSettings(
+            recipe=self.recipe,
+            seed=self.seed,
+            strategy=self.strategy,
+            earlier=None if first else earlier,
+            **(choice.first_task() if first else choice.later_task()),
+        )

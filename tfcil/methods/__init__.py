@@ -1,17 +1,8 @@
-"""The methods by their names in params.yaml: one file each, and what several share.
+"""The methods by their names in `method.name`: one file each, which can be read without Keras.
 
-Shared are `base` (what a method is made of), `classification` (the loss that `method.loss` names),
-`distillation`, `expansion` (one more backbone), `head_weights` (a head's weights, computed) and
-`corrections` (of a trained head).
+A file has `FACTS`, `Options` where there are any, and `learn(task, train, options)`, which trains a
+task after the first and returns its classifier. `head(options)` names another head than a linear
+one; `check(task, options)` refuses a task before anything is trained; `finetuning(task, classifier,
+options)` returns the `Phase` of the method's own balanced fine-tuning. What several share is in
+`shared`.
 """
-
-import importlib
-
-from tfcil.methods.base import Batch, Increment, Method, Stage, Task, Term
-
-__all__ = ["Batch", "Increment", "Method", "Stage", "Task", "Term", "method_named"]
-
-
-def method_named(name: str) -> Method:
-    """Returns the method of tfcil/methods/NAME.py."""
-    return importlib.import_module(f"tfcil.methods.{name}").METHOD

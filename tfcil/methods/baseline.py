@@ -4,18 +4,36 @@ With `loss: ce` it is the IL-Baseline (iCaRL-CNN) of Hou et al., CVPR 2019; with
 the method of Jodelet et al. 2021 (arXiv 2103.12532) on that host.
 """
 
-from tfcil.methods.base import Method
-from tfcil.methods.classification import classification_term
-from tfcil.methods.distillation import logit_distillation_term, scaled_weight
+from typing import Literal
 
-ABOUT = {"losses": ["ce", "bsce", "meta-bsce", "relaxed-bsce"]}
+from pydantic import Field
+
+from tfcil.components.facts import MethodFacts
+from tfcil.components.sections import NonNegative
+from tfcil.methods.shared import terms
+
+FACTS = MethodFacts()
 
 
-def _terms(options, increment):
-    return [
-        classification_term(options, increment),
-        logit_distillation_term(options, scaled_weight(options, increment)),
+class Options(terms.Options):
+    """Options of baseline."""
+
+    distillation_weight: NonNegative = Field(1.0, description="factor of the distillation")
+    distillation_scale: Literal["constant", "old_fraction"] = Field(
+        "old_fraction", description="old_fraction multiplies the factor by old/seen classes"
+    )
+
+
+def learn(task, train, options):
+    """Trains the grown network on both terms."""
+    phase_terms = [
+        task.classification(),
+        terms.logit_distillation_term(options.temperature, weight(task, options)),
     ]
+    return train(task, task.phase(phase_terms))
 
 
-METHOD = Method(_terms)
+def weight(task, options) -> float:
+    """Computes `distillation_weight` under `distillation_scale`."""
+    scaled = options.distillation_scale == "old_fraction"
+    return options.distillation_weight * (task.num_old / task.num_seen if scaled else 1.0)

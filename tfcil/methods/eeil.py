@@ -5,35 +5,35 @@ The fine-tuning also distils the new classes, from the network as it was before.
 Reference: Castro et al., "End-to-End Incremental Learning" (arXiv 1807.09536).
 """
 
-from tfcil.classifier import copied
-from tfcil.methods.base import Method, Stage
-from tfcil.methods.classification import classification_term, cross_entropy_term
-from tfcil.methods.distillation import taskwise_distillation_term
+from pydantic import Field
 
-ABOUT = {"losses": ["ce", "bsce", "meta-bsce"], "second_stage": "balancing"}
+from tfcil import classifier
+from tfcil.classification import ce
+from tfcil.components.facts import MethodFacts
+from tfcil.components.sections import NonNegative
+from tfcil.methods.shared import terms
 
-
-def _terms(options, increment):
-    return [
-        classification_term(options, increment),
-        taskwise_distillation_term(options, increment.earlier, options.distillation_weight),
-    ]
+FACTS = MethodFacts(correction="balanced_finetuning")
 
 
-def _balancing_terms(options, increment):
-    tasks = (*increment.earlier, increment.num_new)
-    return [
-        cross_entropy_term(),
-        taskwise_distillation_term(options, tasks, options.distillation_weight),
-    ]
+class Options(terms.Options):
+    """Options of eeil."""
+
+    distillation_weight: NonNegative = Field(1.0, description="factor of the distillation")
 
 
-METHOD = Method(
-    _terms,
-    second_stage=Stage(
-        _balancing_terms,
-        name="balancing",
-        balanced=True,
-        teacher=lambda task, trained: copied(trained),
-    ),
-)
+def learn(task, train, options):
+    """Trains the grown network on classification and the distillation of each earlier task."""
+    phase_terms = [task.classification(), _distillation(options, task.earlier)]
+    return train(task, task.phase(phase_terms))
+
+
+def finetuning(task, trained, options):
+    """Returns the fine-tuning of the whole network; its teacher is a copy of the trained one."""
+    phase_terms = [ce.term(task), _distillation(options, (*task.earlier, task.num_new))]
+    teacher = classifier.copied(trained)
+    return task.phase(phase_terms, trained, "balancing", teacher=teacher)
+
+
+def _distillation(options, tasks):
+    return terms.taskwise_distillation_term(options.temperature, options.distillation_weight, tasks)

@@ -1,10 +1,10 @@
 """finetune: the classification loss on the new images alone, which forgets the old classes."""
 
-from tfcil.methods.base import Method
-from tfcil.methods.classification import classification_term
+from tfcil.components.facts import MethodFacts
 
-ABOUT = {"losses": ["ce", "bsce", "relaxed-bsce"], "memory": False}
+FACTS = MethodFacts(memory=False)
 
-METHOD = Method(
-    lambda options, increment: [classification_term(options, increment)], teacher_outputs=()
-)
+
+def learn(task, train, options):
+    """Trains the grown network on the classification loss."""
+    return train(task, task.phase([task.classification()]))

@@ -5,55 +5,75 @@ Reference: Wang et al., "FOSTER: Feature Boosting and Compression for Class-Incr
 """
 
 import dataclasses
+from typing import Annotated
 
-from tfcil.losses import effective_number_weights, rescaled_crossentropy, weighted_distillation
-from tfcil.methods.base import Method, Stage, Term
-from tfcil.methods.classification import cross_entropy_term
-from tfcil.methods.distillation import logit_distillation_term
-from tfcil.methods.expansion import expanded_with_head
+from pydantic import Field
 
-ABOUT = {
-    "losses": ["ce"],
-    "second_stage": "compression",
-    "balanced_by": "its class weights",
-}
+from tfcil import losses
+from tfcil.classification import ce
+from tfcil.components.facts import MethodFacts
+from tfcil.components.recipe import changed_recipe, recipe_options
+from tfcil.methods.shared import terms
+from tfcil.training.phase import CLASSIFICATION, Term
+
+FACTS = MethodFacts(any_loss=False, own_losses=("ce",), removes_prior="its class weights")
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Compression = recipe_options()
 
 
-def _terms(options, increment):
-    weights = effective_number_weights(increment.class_counts, options.boosting_beta)
+class Options(terms.Options):
+    """Options of foster."""
+
+    boosting_beta: Beta = Field(
+        0.96, description="of the effective numbers that weigh the classes in boosting"
+    )
+    compression_beta: Beta = Field(0.97, description="of those in the compression")
+    compression: Compression = Field(
+        Compression(), description="recipe of the compression, where it differs from `increment`"
+    )
+
+
+def learn(task, train, options):
+    """Trains two backbones, the old one frozen, and then one by the predictions of both."""
+    boosted = train(
+        task, task.phase(boosting_terms(task, options), task.expanded(auxiliary=task.num_seen))
+    )
+    compression = task.phase(
+        compression_terms(task, options),
+        name="compression",
+        teacher=boosted,
+        recipe=changed_recipe(task.recipe, options.compression),
+    )
+    return train(task, compression)
+
+
+def check(task, options) -> None:
+    """Refuses a recipe of the compression that does not go with `increment`."""
+    changed_recipe(task.recipe, options.compression)
+
+
+def boosting_terms(task, options):
+    """Returns rescaled classification, the new backbone's own classification, and distillation."""
+    weights = losses.effective_number_weights(task.class_counts, options.boosting_beta)
 
     def rescaled(batch):
-        return rescaled_crossentropy(batch.labels, batch.student["logits"], weights)
+        return losses.rescaled_crossentropy(batch.labels, batch.student["logits"], weights)
 
+    temperature = options.temperature
     return [
-        Term("classification", 1.0, rescaled),
-        dataclasses.replace(cross_entropy_term("auxiliary"), name="auxiliary"),
-        logit_distillation_term(options, 1 / options.temperature**2),
+        Term(CLASSIFICATION, 1.0, rescaled),
+        dataclasses.replace(ce.term(task, output="auxiliary"), name="auxiliary"),
+        terms.logit_distillation_term(temperature, 1 / temperature**2),
     ]
 
 
-def _compression_terms(options, increment):
-    weights = effective_number_weights(increment.class_counts, options.compression_beta)
+def compression_terms(task, options):
+    """Returns the balanced distillation of both backbones into one."""
+    weights = losses.effective_number_weights(task.class_counts, options.compression_beta)
 
     def compression(batch):
-        return weighted_distillation(
-            *(batch.teacher["logits"], batch.student["logits"], weights, options.temperature)
-        )
+        taught, logits = batch.teacher["logits"], batch.student["logits"]
+        return losses.weighted_distillation(taught, logits, weights, options.temperature)
 
-    return [Term("compression", 1.0, compression)]
-
-
-def _all_classes(task):
-    return task.increment.num_old + task.increment.num_new
-
-
-METHOD = Method(
-    _terms,
-    student=lambda task, trained: expanded_with_head(task, _all_classes(task)),
-    second_stage=Stage(
-        _compression_terms,
-        name="compression",
-        student=lambda task, trained: task.grown(),
-        teacher=lambda task, trained: trained,
-    ),
-)
+    return [Term("compression", 1.0, compression, teacher_reads=("logits",))]

@@ -5,17 +5,19 @@ whose targets for old classes are the teacher's predictions. The others are the 
 later codes: classification and distillation, as in `baseline`.
 """
 
+from tfcil.components.facts import MethodFacts
 from tfcil.methods import baseline
-from tfcil.methods.base import Method
-from tfcil.methods.classification import sigmoid_term
 
-ABOUT = {"losses": ["ce", "bce", "bsce", "meta-bsce"]}
+FACTS = MethodFacts(own_losses=("bce",))
 
 
-def _terms(options, increment):
-    if options.loss == "bce":
-        return [sigmoid_term()]
-    return baseline.METHOD.terms(options, increment)
+class Options(baseline.Options):
+    """Options of icarl, for its softmax variant."""
 
 
-METHOD = Method(_terms)
+def learn(task, train, options):
+    """Trains the grown network on the sigmoids, or as `baseline` does."""
+    classification = task.classification()
+    if not classification.teacher_reads:
+        return baseline.learn(task, train, options)
+    return train(task, task.phase([classification]))

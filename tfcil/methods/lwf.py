@@ -5,20 +5,25 @@ classification over all seen classes and distillation of the teacher's logits wi
 `distillation_weight`, after Li and Hoiem (arXiv 1606.09282).
 """
 
-from tfcil.methods.base import Method
-from tfcil.methods.classification import classification_term, sigmoid_term
-from tfcil.methods.distillation import logit_distillation_term
+from pydantic import Field
 
-ABOUT = {"losses": ["ce", "bce", "bsce", "relaxed-bsce"], "memory": False}
+from tfcil.components.facts import MethodFacts
+from tfcil.components.sections import NonNegative
+from tfcil.methods.shared import terms
 
-
-def _terms(options, increment):
-    if options.loss == "bce":
-        return [sigmoid_term()]
-    return [
-        classification_term(options, increment),
-        logit_distillation_term(options, options.distillation_weight),
-    ]
+FACTS = MethodFacts(own_losses=("bce",), memory=False)
 
 
-METHOD = Method(_terms)
+class Options(terms.Options):
+    """Options of lwf."""
+
+    distillation_weight: NonNegative = Field(1.0, description="factor of the distillation")
+
+
+def learn(task, train, options):
+    """Trains the grown network; a loss that reads the teacher needs no distillation besides."""
+    phase_terms = [task.classification()]
+    if not phase_terms[0].teacher_reads:
+        weight = options.distillation_weight
+        phase_terms.append(terms.logit_distillation_term(options.temperature, weight))
+    return train(task, task.phase(phase_terms))

@@ -1,80 +1,84 @@
 """podnet: several proxies per class, and maps that keep their pooled activity.
 
-`loss: ce` is its NCA loss as the option `nca` says; with `nca: off`, plain cross-entropy.
+Published with `loss: nca`; the balanced fine-tuning trains the head on the classification loss.
 
 Reference: Douillard et al., "PODNet" (arXiv 2004.13513), and the authors' code.
 """
 
 import numpy as np
+from pydantic import Field
 
-from tfcil.losses import pod_flat, pod_spatial
-from tfcil.methods.base import Method, Stage, Term
-from tfcil.methods.classification import classification_term, nca_term
-from tfcil.methods.head_weights import clustered_proxies
+from tfcil import classifier, losses, training
+from tfcil.components import facts
+from tfcil.components.sections import NonNegative, PositiveInt
+from tfcil.methods.shared.first_columns import clustered_proxies
+from tfcil.training.phase import Term, head_only
 
-ABOUT = {
-    "head": "local_similarity",
-    "losses": ["ce", "bsce", "meta-bsce", "relaxed-bsce"],
-    "first_loss": "nca",
-    "second_stage": "balancing",
-}
+FACTS = facts.MethodFacts(own_losses=("nca",), first_loss="nca", correction="balanced_finetuning")
 LARGEST_GRADIENT = 5.0  # of the released code
 
 
-def distillation_factor(num_old, num_new):
-    """Computes what both distillation weights are multiplied by; new classes count as seen."""
-    return ((num_old + num_new) / num_new) ** 0.5
+class Options(facts.Options):
+    """Options of podnet."""
+
+    proxies: PositiveInt = Field(10, description="weight vectors per class")
+    pod_spatial_weight: NonNegative = Field(3.0, description="factor before sqrt(seen/new)")
+    pod_flat_weight: NonNegative = Field(1.0, description="factor before sqrt(seen/new)")
 
 
-def _classification_terms(options, increment):
-    if options.loss == "ce" and options.nca != "off":
-        return [nca_term(options.nca)]
-    return [classification_term(options, increment)]
+def head(options):
+    """Returns the head: the similarities of several proxies per class, softly pooled."""
+    return facts.Head(kind="local_similarity", proxies=options.proxies)
 
 
-def _terms(options, increment):
-    factor = distillation_factor(increment.num_old, increment.num_new)
-
-    def spatial(batch):
-        return pod_spatial(batch.teacher["maps"], batch.student["maps"])
-
-    def flat(batch):
-        return pod_flat(batch.teacher["features"], batch.student["features"])
-
-    return [
-        *_classification_terms(options, increment),
-        Term("pod_spatial", factor * options.pod_spatial_weight, spatial),
-        Term("pod_flat", factor * options.pod_flat_weight, flat),
-    ]
-
-
-def _clustered(task, trained):
-    old_kernel, _ = task.head.read(task.teacher)
-    norm = np.linalg.norm(old_kernel, axis=0).mean()
-    increment = task.increment
-    seed = int(task.generator.integers(2**31))
-    return task.grown(
+def learn(task, train, options):
+    """Trains the network, whose new proxies are clustered and whose old proxies are frozen."""
+    old_kernel, _ = classifier.read_head(task.head, task.teacher)
+    seed, new = int(task.generator.integers(2**31)), task.new()
+    student = task.grown(
         clustered_proxies(
-            *task.new_features(),
-            *(increment.num_old, increment.num_new, task.head.proxies, norm, seed),
+            new.features(task.teacher),
+            new.labels,
+            task.num_old,
+            task.num_new,
+            proxies=options.proxies,
+            norm=np.linalg.norm(old_kernel, axis=0).mean(),
+            seed=seed,
         )
+    )
+    kernel = student.get_layer(classifier.LOGITS).kernel
+    transforms = (
+        training.Clipped(LARGEST_GRADIENT),
+        training.FrozenColumns(kernel, task.num_old * options.proxies),
+    )
+    return train(task, task.phase(loss_terms(task, options), student, transforms=transforms))
+
+
+def finetuning(task, trained, options):
+    """Returns the fine-tuning of the head, all proxies of it, by the classification loss."""
+    return task.phase(
+        [task.classification()],
+        trained,
+        "balancing",
+        trainable=head_only,
+        transforms=(training.Clipped(LARGEST_GRADIENT),),
     )
 
 
-METHOD = Method(
-    _terms,
-    outputs=("logits", "scale", "features", "maps"),
-    teacher_outputs=("features", "maps"),
-    student=_clustered,
-    freezes_old_columns=True,
-    largest_gradient=LARGEST_GRADIENT,
-    second_stage=Stage(
-        _classification_terms,
-        name="balancing",
-        outputs=("logits", "scale"),
-        teacher_outputs=(),
-        balanced=True,
-        head_only=True,
-        largest_gradient=LARGEST_GRADIENT,
-    ),
-)
+def loss_terms(task, options):
+    """Returns classification and both distillations; their weights grow with the seen classes."""
+
+    def spatial(batch):
+        return losses.pod_spatial(batch.teacher["maps"], batch.student["maps"])
+
+    def flat(batch):
+        return losses.pod_flat(batch.teacher["features"], batch.student["features"])
+
+    factor = (task.num_seen / task.num_new) ** 0.5
+    maps, features = ("maps",), ("features",)
+    weights = factor * options.pod_spatial_weight, factor * options.pod_flat_weight
+    return [
+        task.classification(),
+        Term("pod_spatial", weights[0], spatial, reads=maps, teacher_reads=maps),
+        Term("pod_flat", weights[1], flat, reads=features, teacher_reads=features),
+    ]

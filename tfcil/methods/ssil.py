@@ -3,23 +3,49 @@
 Reference: Ahn et al., "SS-IL: Separated Softmax for Incremental Learning" (arXiv 2003.13947).
 """
 
-from tfcil.losses import separated_softmax_crossentropy
-from tfcil.methods.base import Method, Term
-from tfcil.methods.distillation import taskwise_distillation_term
+import numpy as np
+from pydantic import Field
 
-ABOUT = {"losses": ["ce"], "balanced_by": "its separated softmax"}
+from tfcil import losses
+from tfcil.components.facts import MethodFacts
+from tfcil.components.sections import NonNegative, PositiveInt
+from tfcil.methods.shared import terms
+from tfcil.training import samplers
+from tfcil.training.phase import CLASSIFICATION, Term
+
+FACTS = MethodFacts(any_loss=False, own_losses=("ce",), removes_prior="its separated softmax")
 
 
-def _terms(options, increment):
+class Options(terms.Options):
+    """Options of ssil."""
+
+    distillation_weight: NonNegative = Field(1.0, description="factor of the distillation")
+    replay_batch_size: PositiveInt = Field(
+        32, description="exemplars that join the batch_size new images of a step"
+    )
+
+
+def learn(task, train, options):
+    """Trains the grown network on both terms, with exemplars in every batch."""
+
     def separated(batch):
-        return separated_softmax_crossentropy(
-            batch.labels, batch.student["logits"], increment.num_old
-        )
+        logits = batch.student["logits"]
+        return losses.separated_softmax_crossentropy(batch.labels, logits, task.num_old)
 
-    return [
-        Term("classification", 1.0, separated),
-        taskwise_distillation_term(options, increment.earlier, options.distillation_weight),
-    ]
+    distillation = terms.taskwise_distillation_term(
+        options.temperature, options.distillation_weight, task.earlier
+    )
+    phase_terms = [Term(CLASSIFICATION, 1.0, separated), distillation]
+    sampler = _replaying(task, options.replay_batch_size)
+    return train(task, task.phase(phase_terms, sampler=sampler))
 
 
-METHOD = Method(_terms, replays=True)
+def _replaying(task, replay_batch_size):
+    """Returns the sampler of new images and exemplars; `None` without exemplars."""
+    is_old = task.labels < task.num_old
+    if not is_old.any():
+        return None
+    new = samplers.Shuffled(np.flatnonzero(~is_old), task.recipe.batch_size)
+    return samplers.Joined(
+        (new, samplers.Shuffled(np.flatnonzero(is_old), replay_batch_size, number=1))
+    )

@@ -1,19 +1,20 @@
-"""wa: mixed classification and distillation; then the new classes' weights are aligned.
+"""wa: mixed classification and distillation; then the correction `weight_aligning`.
 
 Reference: Zhao et al., "Maintaining Discrimination and Fairness in Class Incremental Learning"
 (arXiv 1911.07053).
 """
 
-from tfcil.methods.base import Method
-from tfcil.methods.corrections import align
-from tfcil.methods.distillation import mixed_terms
+from tfcil.components.facts import MethodFacts
+from tfcil.methods.shared import terms
 
-ABOUT = {"losses": ["ce", "bsce", "meta-bsce"], "second_stage": "correction"}
-
-
-def _align(classifier, task, held_out):
-    if task.options.has_second_stage:
-        align(classifier, task)
+FACTS = MethodFacts(correction="weight_aligning")
 
 
-METHOD = Method(mixed_terms, after_training=_align)
+class Options(terms.Options):
+    """Options of wa."""
+
+
+def learn(task, train, options):
+    """Trains the grown network on the mixed loss."""
+    phase_terms = terms.mixed_terms(task, options.temperature)
+    return train(task, task.phase(phase_terms))

@@ -1,16 +1,16 @@
-"""Whether a task's training has to be done, and where a killed one goes on.
+"""Whether a task has to be trained, and where a killed training goes on.
 
-A training is decided by its recipe, its images, the model and the memory before, this package and
-the libraries and threads that compute it. Their digest stands in logs/KEY.json beside the digests
-of what came of them, and in the checkpoint of a training that is not finished.
+A training is decided by its settings, its images, the model and the memory before, the code of the
+stage and of its components, and the libraries and threads that compute it. logs/KEY.json holds the
+digest of all that, beside the digests of the files that were written; so does the checkpoint of a
+training that is not finished.
 """
 
 import hashlib
 import os
 import platform
-from pathlib import Path
 
-import tfcil
+from tfcil.components.code import code_digest
 from tfcil.errors import UserError
 from tfcil.files import read_json
 from tfcil.stages.training_log import versions
@@ -29,8 +29,8 @@ def inputs_digest(layout, params, key: str) -> str:
     before = params.tasks[key].after
     files = [layout.recipe(key), layout.model(before), layout.memory(before)]
     files += sorted(layout.train_images(key).glob("*"))
-    files += sorted(Path(tfcil.__file__).parent.rglob("*.py"))
     surroundings = [
+        code_digest("tfcil.stages.train"),  # that of the components is in the settings
         *(f"{name}={version}" for name, version in versions().items()),
         *(platform.machine(), str(os.cpu_count())),
         *(f"{name}={os.environ.get(name)}" for name in _THREADS),

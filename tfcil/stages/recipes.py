@@ -1,12 +1,12 @@
 """Stage `recipes`: for each task, every setting that decides how it is trained, and no other.
 
-`train` depends on these files and not on params.yaml: the first task knows of the method only the
-head and the loss that go with it, so other changes of the method leave it as it is. DVC's templates
-can't say that by themselves.
+`train` depends on these files and not on params.yaml: the first task depends on the method's head
+and its loss alone, and no task on options of components that it does not use. DVC's templates can't
+say that by themselves.
 """
 
-from tfcil.catalogue import code_digest
-from tfcil.config.params import TaskSettings
+from tfcil.components.code import code_digest
+from tfcil.config.settings import TaskSettings
 from tfcil.files import write_atomically, write_json
 from tfcil.stages.layout import START, Layout
 
@@ -20,23 +20,21 @@ def recipes(layout: Layout, params) -> None:
 
 def settings_of(params, key) -> TaskSettings:
     """Returns every setting that decides how a task is trained."""
-    task, method = params.tasks[key], params.method
+    task, choice = params.tasks[key], params.choice()
     first = task.after == START
-    needs_second = not first and method.trains_second_stage
-    return TaskSettings(
+    components = choice.first_task() if first else choice.later_task()
+    settings = TaskSettings(
         seed=params.seed,
         strategy=params.strategy,
         recipe=params.base if task.recipe == "base" else params.increment,
-        first_task=method.first_task() if first else None,
-        method=None if first else method,
-        second_stage=params.second_stage if needs_second else None,
         earlier=None if first else _earlier(params, key),
-        code=code_digest("classification" if first else method.name),
+        **components,
     )
+    return settings.model_copy(update={"code": code_digest(*settings.modules)})
 
 
 def _earlier(params, key) -> list[int]:
-    """The number of classes of each task before, the first one first."""
+    """Returns the number of classes of each task before, the first one first."""
     sizes, after = [], params.tasks[key].after
     while after != START:
         classes = params.tasks[after].classes

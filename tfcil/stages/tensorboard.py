@@ -42,7 +42,7 @@ def scalars(folder):
     def on_epoch(row):
         with tf.device("CPU"), writer().as_default():
             for name, value in row.items():
-                if name not in ("epoch", "stage"):
+                if name not in ("epoch", "phase"):
                     tf.summary.write(name, tf.constant(value, tf.float32), row["epoch"], shown)
         writer().flush()
 

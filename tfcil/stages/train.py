@@ -9,7 +9,7 @@ import numpy as np
 
 from tfcil.classifier import FEATURES, expose, open_classifier, save_classifier
 from tfcil.classifier.inference import forward
-from tfcil.config.params import TaskSettings
+from tfcil.config.settings import TaskSettings
 from tfcil.console import training_progress
 from tfcil.data.store import Concatenated, read_facts, read_images
 from tfcil.errors import UserError
@@ -19,7 +19,8 @@ from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars
 from tfcil.stages.training_log import Stopwatch
-from tfcil.training import Checkpoint, make_deterministic, train_task
+from tfcil.learning.task import train_task
+from tfcil.training import Checkpoint, make_deterministic
 
 
 def train(layout: Layout, params, key: str) -> None:
@@ -33,8 +34,6 @@ def train(layout: Layout, params, key: str) -> None:
     make_deterministic()
     keras.utils.clear_session()
     settings = TaskSettings.of(read_json(layout.recipe(key)), str(layout.recipe(key)))
-    # The layers of some backbones, such as dropout, draw their seeds when they are copied.
-    keras.utils.set_random_seed(settings.seed)
     before = params.tasks[key].after
     inputs = inputs_digest(layout, params, key)
     title = f"task {key} ({[*params.tasks].index(key) + 1} of {len(params.tasks)})"
@@ -47,7 +46,7 @@ def train(layout: Layout, params, key: str) -> None:
     stopwatch = Stopwatch()
     with (
         _named(title),
-        training_progress(title, settings.epochs) as show,
+        training_progress(title) as show,
         scalars(layout.tensorboard(params.tensorboard, key)) as write_scalars,
     ):
         student, curve = train_task(
@@ -55,7 +54,7 @@ def train(layout: Layout, params, key: str) -> None:
             Concatenated(images, memory.images),
             np.concatenate([labels, memory.labels]),
             settings,
-            lambda row: (show(row), write_scalars(row)),
+            lambda row, epochs: (show(row, epochs), write_scalars(row)),
             checkpoint,
         )
     log = stopwatch.log(key, curve)
@@ -98,7 +97,7 @@ def _read(layout, key, before, num_old):
 
 def _write_curve(path, curve) -> None:
     with write_atomically(path) as aside, aside.open("w", newline="") as file:
-        # The stages of a training have terms of their own.
+        # The phases of a training have terms of their own.
         writer = csv.DictWriter(file, {name: None for row in curve for name in row})
         writer.writeheader()
         writer.writerows(curve)

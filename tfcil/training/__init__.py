@@ -1,7 +1,15 @@
-"""One task: teacher and grown student and batches in, fitted student out."""
+"""Trains a task: its images and a student in, the trained student out. Knows no method by name."""
 
-from tfcil.training.checkpoint import Checkpoint
-from tfcil.training.strategy import make_deterministic
-from tfcil.training.task import train_task
+import lazy_loader
 
-__all__ = ["Checkpoint", "make_deterministic", "train_task"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "checkpoint": ["Checkpoint"],
+        "phase": ["Batch", "BeforeStep", "Phase", "Term", "Transform"],
+        "samplers": ["Balanced", "Joined", "Shuffled"],
+        "strategy": ["make_deterministic"],
+        "task": ["Task"],
+        "transforms": ["Clipped", "FrozenColumns"],
+    },
+)

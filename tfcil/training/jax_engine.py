@@ -3,44 +3,44 @@
 import jax
 
 from tfcil.layers.augmentation import augment
-from tfcil.methods import Batch
 from tfcil.training.objective import objective
+from tfcil.training.phase import Batch
 
 
 class JaxEngine:
     """Takes training steps with one compiled function; see `TensorFlowEngine` for the arguments."""
 
-    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, augmentation):
-        self._student, self._optimizer = student, optimizer
+    def __init__(self, training):
+        student, optimizer = training.student, training.optimizer
+        terms, batch_size = training.terms, training.plan.sampler.size
         self._names = ["loss", "accuracy", *(term.name for term in terms)]
-        optimizer.build(student.trainable_variables)
-        self._state = tuple(
-            [variable.value for variable in variables]
-            for variables in (
-                student.trainable_variables,
-                student.non_trainable_variables,
-                optimizer.variables,
-            )
+        self._variables = (
+            student.trainable_variables,
+            student.non_trainable_variables,
+            optimizer.variables,
+            training.transform_state,
         )
+        self._state = tuple([one.value for one in part] for part in self._variables)
 
-        def loss_of(trainable, frozen, images, labels, sizes, alpha):
+        def loss_of(trainable, frozen, images, labels, sizes, progress, scalars):
             outputs, frozen = student.stateless_call(trainable, frozen, images, training=True)
+            teacher = training.teacher
             taught = None if teacher is None else teacher(images, training=False)
-            batch = Batch(labels, outputs, taught, alpha)
+            batch = Batch(labels, outputs, taught, progress, scalars)
             loss, curve = objective(terms, sizes, batch_size, batch)
             return loss, (curve, frozen)
 
-        def step(state, images, labels, draws, *constants):
-            trainable, frozen, slots = state
-            images = augment(images, draws, augmentation)
-            gradient_of = jax.value_and_grad(loss_of, has_aux=True)
-            (_, (curve, frozen)), gradients = gradient_of(
-                trainable, frozen, images, labels, *constants
+        def step(state, images, labels, draws, sizes, progress, number, scalars):
+            trainable, frozen, slots, transform_state = state
+            images = augment(images, draws, training.plan.augmentation)
+            (_, (curve, frozen)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+                trainable, frozen, images, labels, sizes, progress, scalars
             )
-            for transform in transforms:
-                gradients = transform(gradients, trainable)
+            gradients, transform_state = training.transformed(
+                gradients, transform_state, trainable, number
+            )
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
-            return (trainable, frozen, slots), curve
+            return (trainable, frozen, slots, transform_state), curve
 
         self._run = jax.jit(step, donate_argnums=0)
 
@@ -48,19 +48,16 @@ class JaxEngine:
         """Returns which images of a batch `step` takes: all."""
         return slice(size)
 
-    def step(self, images, labels, draws, sizes, alpha=1.0):
+    def step(self, images, labels, draws, sizes, progress, number, scalars):
         """Takes one step; see `TensorFlowEngine.step`."""
-        self._state, curve = self._run(self._state, images, labels, draws, sizes, alpha)
+        self._state, curve = self._run(
+            self._state, images, labels, draws, sizes, progress, number, scalars
+        )
         # JAX sorts the keys of what a compiled function returns.
         return {name: curve[name] for name in self._names}
 
     def write_back(self):
-        """Writes the values into the student's and the optimizer's variables."""
-        models = (
-            self._student.trainable_variables,
-            self._student.non_trainable_variables,
-            self._optimizer.variables,
-        )
-        for variables, values in zip(models, self._state, strict=True):
+        """Writes the values into the variables of the student, the optimizer and the transforms."""
+        for variables, values in zip(self._variables, self._state, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)

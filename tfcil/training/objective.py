@@ -1,4 +1,4 @@
-"""The loss of one batch: the weighted sum of a method's terms, and what the curve shows of it."""
+"""The loss of one batch: the weighted sum of a phase's terms, and what the curve shows of it."""
 
 from keras import ops
 
@@ -10,10 +10,10 @@ def objective(terms, sizes, batch_size, batch):
     loss: gradients are summed over devices, and a mean over each share would count twice.
 
     Args:
-        terms: list of `tfcil.methods.Term`.
+        terms: list of `Term`.
         sizes: (terms,) what the sum of each term's values is divided by.
         batch_size: images of the whole batch, over all devices.
-        batch: the `tfcil.methods.Batch`.
+        batch: the `Batch`.
 
     Returns:
         The scalar loss, and a dictionary of scalars for the curve: `loss`, `accuracy` of the raw

@@ -115,7 +115,7 @@ def take_over(variables, epochs, plan) -> int:
     """
     if membership() is None:
         return epochs
-    images = digest(*(stream.indices for stream in plan.streams))
+    images = digest(plan.sampler.indices)
     facts = [np.int64(epochs), np.int64(int(images[:13], 16))]
     *values, epochs_of_chief, images_of_chief = _of_chief([*variables, *facts])
     if images_of_chief != facts[1]:

@@ -1,43 +1,147 @@
-"""Trains one task: a teacher, images and labels in, a fitted student out."""
+"""The task at hand: what a method or a correction knows, and what it makes students of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from tfcil.classifier import num_classes
-from tfcil.training.strategy import devices, writes
-from tfcil.training.trainer import Trainer
+from tfcil import classifier
+from tfcil.errors import UserError
+from tfcil.training.phase import Phase
 
 
-def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint=None):
-    """Teaches a model the classes it has no logits for yet.
-
-    The first task is learned with a plain classification loss: there is nothing to forget, and its
-    classes are taken as they come. Later ones are learned by the method, with the teacher frozen in
-    inference mode.
+class Selected:
+    """Some of an array's rows, which are read when they are indexed.
 
     Args:
-        open_teacher: function without arguments that returns the model of the task before (or an
-            untrained one); it is called where the models must be made.
-        images: (n, height, width, channels) uint8: the new images and the exemplars.
-        labels: (n,) ranks of their classes; the new ones follow those the teacher knows.
-        settings: the `TaskSettings`.
-        on_epoch: called after each epoch with its row of the curve.
-        checkpoint: a `Checkpoint` from which a killed training goes on; `None`: none is kept.
+        rows: an array, a memory map, or anything indexed by its first axis.
+        indices: (n,) of the rows.
+    """
+
+    def __init__(self, rows, indices):
+        self._rows, self._indices = rows, np.asarray(indices)
+        self.dtype, self.shape = rows.dtype, (len(self._indices), *rows.shape[1:])
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        """Reads rows by a slice or an array of positions."""
+        return self._rows[self._indices[index]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task and its images.
+
+    Args:
+        teacher: the classifier of the task before, or an untrained one.
+        num_old: number of classes it knows.
+        num_new: number of classes the task brings.
+        earlier: number of classes of each task before.
+        images: (n, height, width, channels), new images and exemplars.
+        labels: (n,) their classes, ranks of arrival.
+        recipe: the `Recipe` of the task.
+        head: the `Head` to train.
+        loss: function of a `Task` that returns the classification `Term`.
+        generator: a `numpy.random.Generator`.
+        finetuning: function of (task, classifier) that returns the `Phase` of the method's balanced
+            fine-tuning, or `None`: the usual one.
+        reserved: `Task` of the images that the correction keeps from the training, or `None`.
+    """
+
+    teacher: Any
+    num_old: int
+    num_new: int
+    earlier: tuple[int, ...]
+    images: Any
+    labels: np.ndarray
+    recipe: Any
+    head: Any
+    loss: Callable
+    generator: Any
+    finetuning: Callable | None = None
+    reserved: Any = None
+
+    @property
+    def num_seen(self) -> int:
+        """Number of classes after the task."""
+        return self.num_old + self.num_new
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Images of each seen class, exemplars included."""
+        return tuple(np.bincount(self.labels, minlength=self.num_seen).tolist())
+
+    def only(self, indices):
+        """Returns the task with some of its images; its counts follow.
+
+        Args:
+            indices: (k,) of the images; one may come more than once.
+        """
+        return replace(self, images=Selected(self.images, indices), labels=self.labels[indices])
+
+    def classification(self):
+        """Returns the term of the classification loss that `method.loss` names."""
+        return self.loss(self)
+
+    def phase(self, terms, student=None, name="main", **others):
+        """Returns a phase by the task's recipe, with the task's teacher.
+
+        Args:
+            terms: the addends of the loss.
+            student: the model to train; by default the teacher with a larger head.
+            name: of the phase.
+            others: fields of `Phase`.
+        """
+        others = {"recipe": self.recipe, "teacher": self.teacher} | others
+        return Phase(name, student or self.grown(), terms, **others)
+
+    def grown(self, columns=None):
+        """Makes a student: the teacher with a larger head; see `tfcil.classifier.grown`."""
+        return classifier.grown(self.teacher, self.num_new, self.generator, self.head, columns)
+
+    def expanded(self, auxiliary):
+        """Makes a student with one more backbone; see `tfcil.classifier.expanded`."""
+        return classifier.expanded(self.teacher, self.num_new, self.generator, auxiliary)
+
+    def features(self, model):
+        """Computes a classifier's features of the task's images, (n, d) float32."""
+        return classifier.forward(classifier.expose(model, "features"), self.images)["features"]
+
+    def new(self):
+        """Returns the task with the images of its new classes alone."""
+        return self.only(np.flatnonzero(self.labels >= self.num_old))
+
+
+def check_labels(labels, num_old, earlier) -> tuple[int, tuple[int, ...]]:
+    """Checks that labels go on where the model ends.
+
+    Args:
+        labels: (n,) of the new images and the exemplars.
+        num_old: number of classes that the model knows.
+        earlier: number of classes of each task before, or `None`: they were one task.
 
     Returns:
-        The fitted student, of Keras's own layers only, and its curve: a list with a dictionary per
-        epoch.
+        The number of new classes, and `earlier`.
 
     Raises:
-        UserError: where the labels don't fit the teacher, the loss stops being finite, or one of
-            several machines is lost.
-        Served: on all machines but the chief, which returns what came of it.
+        UserError: where they don't, or a new class has no image.
     """
-    with devices(settings.strategy) as num_devices:
-        if not writes():
-            on_epoch = checkpoint = None
-        teacher = open_teacher()
-        trainer = Trainer(
-            teacher, images, np.asarray(labels), settings, num_devices, on_epoch, checkpoint
+    counts = np.bincount(labels)
+    if len(counts) <= num_old:
+        raise UserError(
+            f"Expected labels from {num_old} on, the first that the model does not know. "
+            f"Received: largest label={len(counts) - 1}"
         )
-        student = trainer.first_task() if num_classes(teacher) == 0 else trainer.later_task()
-        return student, trainer.curve
+    empty = np.flatnonzero(counts[num_old:] == 0) + num_old
+    if len(empty):
+        raise UserError(f"Expected images of every new class. Received: none of class {empty[0]}")
+    earlier = tuple(earlier or ((num_old,) if num_old else ()))
+    if sum(earlier) != num_old:
+        raise UserError(
+            f"Expected the sizes of the tasks before to add up to the {num_old} classes that the "
+            f"model knows. Received: earlier={earlier}"
+        )
+    return len(counts) - num_old, earlier

@@ -5,32 +5,23 @@ import tensorflow as tf
 from tfcil.cluster import membership
 from tfcil.layers.augmentation import augment
 from tfcil.layers.fused_batch_norm import fuse_batch_norm
-from tfcil.methods import Batch
 from tfcil.training.objective import objective
+from tfcil.training.phase import Batch
 
 
 class TensorFlowEngine:
     """Takes training steps with one compiled function.
 
     Args:
-        student: model with a dictionary of outputs; trained in place.
-        teacher: the same of the task before, frozen in inference mode, or `None`.
-        terms: list of `tfcil.methods.Term`.
-        transforms: list of gradient transforms.
-        optimizer: a Keras optimizer.
-        batch_size: images per step over all devices.
-        augmentation: an `Augmentation`.
+        training: the `Training`, whose student it trains in place.
     """
 
-    def __init__(self, student, teacher, terms, transforms, optimizer, batch_size, augmentation):
+    def __init__(self, training):
         self._strategy = tf.distribute.get_strategy()
-        self._student = fuse_batch_norm(student)
-        self._teacher = teacher and fuse_batch_norm(teacher)
-        self._terms, self._transforms = terms, transforms
-        self._optimizer = optimizer
-        self._batch_size = batch_size
-        self._augmentation = augmentation
-        optimizer.build(student.trainable_variables)
+        self._training = training
+        self._student = fuse_batch_norm(training.student)
+        self._teacher = training.teacher and fuse_batch_norm(training.teacher)
+        self._batch_size = training.plan.sampler.size
         # XLA is slower on a CPU and fails under MirroredStrategy.
         self._run = tf.function(self._run_on_all, jit_compile=False)
 
@@ -45,15 +36,17 @@ class TensorFlowEngine:
         first = own * cluster.index
         return slice(first * size // devices, (first + own) * size // devices)
 
-    def step(self, images, labels, draws, sizes, alpha=1.0):
+    def step(self, images, labels, draws, sizes, progress, number, scalars):
         """Takes one step.
 
         Args:
             images: (share, height, width, channels) uint8, the `share_of` the batch.
             labels: (share,) int32.
-            draws: as `tfcil.layers.augmentation.draw` gives them.
+            draws: as `tfcil.layers.draws.draw` gives them.
             sizes: (terms,) what the sum of each term's values is divided by.
-            alpha: see `tfcil.methods.Batch`.
+            progress: part of the phase's steps already taken.
+            number: of the step in the phase.
+            scalars: dictionary of numbers, see `Batch`.
 
         Returns:
             Dictionary of scalar tensors for the curve.
@@ -63,17 +56,21 @@ class TensorFlowEngine:
 
         def split(array):
             def share(context):
-                number = context.replica_id_in_sync_group
-                first, last = (one * size // devices - skipped for one in (number, number + 1))
+                replica = context.replica_id_in_sync_group
+                first, last = (one * size // devices - skipped for one in (replica, replica + 1))
                 return tf.convert_to_tensor(array[first:last])
 
             return self._strategy.experimental_distribute_values_from_function(share)
 
-        constants = [tf.constant(one, tf.float32) for one in (sizes, alpha)]
-        return self._run(split(images), split(labels), split(draws), *constants)
+        # As tensors: a Python number would be traced again for every value.
+        numbers = [tf.constant(one, tf.float32) for one in (sizes, progress)]
+        scalars = {name: tf.constant(value, tf.float32) for name, value in scalars.items()}
+        return self._run(
+            *map(split, (images, labels, draws)), *numbers, tf.constant(number, tf.int32), scalars
+        )
 
     def write_back(self):
-        """Leaves the values in the student's variables, where they already are."""
+        """Does nothing: the variables hold the values already."""
 
     def _run_on_all(self, *arguments):
         curve = self._strategy.run(self._run_on_one, args=arguments)
@@ -82,25 +79,32 @@ class TensorFlowEngine:
             for name, value in curve.items()
         }
 
-    def _run_on_one(self, images, labels, draws, sizes, alpha):
-        images = augment(images, draws, self._augmentation)
+    def _run_on_one(self, images, labels, draws, sizes, progress, number, scalars):
+        images = augment(images, draws, self._training.plan.augmentation)
         teacher = None if self._teacher is None else self._teacher(images, training=False)
         variables = self._student.trainable_variables
         with tf.GradientTape() as tape:
             student = self._student(images, training=True)
-            batch = Batch(labels, student, teacher, alpha)
-            loss, curve = objective(self._terms, sizes, self._batch_size, batch)
+            batch = Batch(labels, student, teacher, progress, scalars)
+            loss, curve = objective(self._training.terms, sizes, self._batch_size, batch)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
-        self._update(gradients, variables)
+        self._update(gradients, variables, number)
         return curve
 
-    def _update(self, gradients, variables):
+    def _update(self, gradients, variables, number):
         replicas = self._strategy.num_replicas_in_sync
         if replicas > 1:
             # Transforms see the gradient of the whole batch. Keras sums over the devices once
             # more when it applies them, hence the division.
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        for transform in self._transforms:
-            gradients = transform(gradients, [variable.value for variable in variables])
-        self._optimizer.apply([gradient / replicas for gradient in gradients], variables)
+        state = self._training.transform_state
+        gradients, new_state = self._training.transformed(
+            gradients,
+            [one.value for one in state],
+            [variable.value for variable in variables],
+            number,
+        )
+        for one, value in zip(state, new_state, strict=True):
+            one.assign(value)
+        self._training.optimizer.apply([gradient / replicas for gradient in gradients], variables)

@@ -1,46 +1,58 @@
-"""What happens to the gradients between the loss and the update.
-
-A transform is a function of (gradients, variables), two lists, to the new gradients. They are
-applied in a row, to the gradients of the whole batch.
-"""
+"""The gradient transforms that recipes and methods use; see `tfcil.training.phase.Transform`."""
 
 from keras import ops
 
+from tfcil.training.phase import Transform
 
-def weight_decay(coefficient):
-    """Returns the transform that adds `coefficient` times each variable: the L2 penalty of SGD.
+
+class WeightDecay(Transform):
+    """Adds `coefficient` times each variable to its gradient: the L2 penalty, coupled.
 
     It acts on all trainable variables, scales and biases too, as the official codes do.
     """
 
-    def add(gradients, variables):
-        return [
-            gradient + coefficient * variable
-            for gradient, variable in zip(gradients, variables, strict=True)
-        ]
+    def __init__(self, coefficient):
+        self.coefficient = coefficient
 
-    return add
-
-
-def clipped(largest):
-    """Returns the transform that cuts each element to [-largest, largest]."""
-    return lambda gradients, variables: [ops.clip(one, -largest, largest) for one in gradients]
+    def update(self, gradients, state, variables, step):
+        """Returns gradients with the decay added."""
+        pairs = zip(gradients, variables, strict=True)
+        return [gradient + self.coefficient * variable for gradient, variable in pairs], state
 
 
-def frozen_columns(position, count):
-    """Returns the transform that leaves the first columns of one variable as they are.
+class Clipped(Transform):
+    """Clips each element of each gradient to [-largest, largest]."""
 
-    It comes last: the decay of the weights stops too, and momentum starts from zero.
+    def __init__(self, largest):
+        self.largest = largest
+
+    def update(self, gradients, state, variables, step):
+        """Returns clipped gradients."""
+        return [ops.clip(one, -self.largest, self.largest) for one in gradients], state
+
+
+class FrozenColumns(Transform):
+    """Sets the gradient of the first columns of a matrix to 0, so that they keep their values.
+
+    It comes last: the coupled decay stops too, and momentum starts from zero. Decoupled decay
+    leaves the whole matrix out.
 
     Args:
-        position: which of the variables; a matrix.
+        matrix: the Keras variable.
         count: how many columns.
     """
 
-    def freeze(gradients, variables):
-        gradients = list(gradients)
-        columns = ops.arange(gradients[position].shape[-1])
-        gradients[position] = ops.where(columns < count, 0.0, gradients[position])
-        return gradients
+    def __init__(self, matrix, count):
+        self.matrix, self.count = matrix, count
 
-    return freeze
+    def init(self, variables):
+        """Finds the matrix among the variables; there is no state."""
+        self._position = [one is self.matrix for one in variables].index(True)
+        return []
+
+    def update(self, gradients, state, variables, step):
+        """Returns gradients that are 0 in these columns."""
+        gradients, position = list(gradients), self._position
+        columns = ops.arange(gradients[position].shape[-1])
+        gradients[position] = ops.where(columns < self.count, 0.0, gradients[position])
+        return gradients, state

@@ -1,0 +1,25 @@
+"""relaxed_bsce: balanced softmax without a memory; classes without images count `epsilon`.
+
+What it is in Jodelet et al. (arXiv 2103.12532) is our reading.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from tfcil.classification.bsce import counts_term
+from tfcil.components import facts
+from tfcil.components.sections import NonNegative, Positive
+
+FACTS = facts.LossFacts(removes_prior=True, memory="refuses")
+
+
+class Options(facts.Options):
+    """Options of relaxed_bsce."""
+
+    tau: NonNegative = Field(1.0, description="strength of the shift; 0 is plain ce")
+    epsilon: Positive = Field(1.0, description="count of a class without images")
+
+
+def term(task, options):
+    """Returns the balanced softmax cross-entropy."""
+    return counts_term(np.maximum(task.class_counts, options.epsilon), options.tau)

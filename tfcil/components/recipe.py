@@ -1,0 +1,91 @@
+"""How one training runs: epochs, batch, optimizer, schedule and augmentation."""
+
+from typing import Annotated, Literal, get_type_hints
+
+from pydantic import Field, StrictInt, create_model, model_validator
+
+from tfcil.components.facts import Options
+from tfcil.components.sections import NonNegative, Positive, PositiveInt, Section
+
+
+class Recipe(Section):
+    """How long and how fast a task is trained."""
+
+    epochs: PositiveInt = Field(description="passes over the task's images and the memory")
+    batch_size: PositiveInt = Field(128, description="images per step, over all devices")
+    optimizer: Literal["sgd", "adamw"] = Field(
+        "sgd", description="sgd with momentum, or Adam with decoupled weight decay"
+    )
+    learning_rate: Positive = Field(0.1, description="highest rate")
+    schedule: Literal["constant", "step", "cosine", "linear"] = Field(
+        "cosine",
+        description="how the rate falls: step by `decay` at the `milestones`, the others to 0",
+    )
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="fraction of the training over which the rate rises from 0"
+    )
+    milestones: list[Positive] = Field([], description="epochs, for `step`")
+    decay: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="factor, for `step`")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of sgd")
+    nesterov: bool = Field(False, description="Nesterov's momentum, for sgd")
+    weight_decay: NonNegative = Field(
+        5e-4,
+        description="sgd: L2 coefficient, added to the gradient (coupled, as in PyTorch); adamw: "
+        "fraction of a weight that is subtracted per unit of the learning rate (decoupled)",
+    )
+    crop_padding: Annotated[StrictInt, Field(ge=0)] = Field(
+        0, description="pixels of padding before the random crop; 0: no crop"
+    )
+    resized_crop: bool = Field(
+        False,
+        description="as ImageNet models are trained: a random box of 8 to 100 % of the image is "
+        "resized to the whole",
+    )
+    flip: bool = Field(False, description="mirror half of the images, left to right")
+
+    @model_validator(mode="after")
+    def _settings_fit(self):
+        if self.resized_crop and self.crop_padding:
+            raise ValueError(
+                "expected resized_crop or crop_padding, not both. "
+                f"Received: crop_padding={self.crop_padding}"
+            )
+        if self.schedule == "step" and not self.milestones:
+            raise ValueError("schedule=step needs milestones, a list of epochs such as [80, 120]")
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError(
+                "nesterov is a form of the momentum of sgd. "
+                f"Received: optimizer={self.optimizer}, momentum={self.momentum}"
+            )
+        return self
+
+
+def recipe_options(**defaults) -> type[Options]:
+    """Returns a base class for options that hold a recipe.
+
+    Every key of `Recipe` is an option; one that is null is taken from the section `increment`.
+
+    Args:
+        defaults: keys of `Recipe` with another default than null.
+    """
+    types = get_type_hints(Recipe, include_extras=True)
+    fields = {
+        name: (types[name] | None, Field(defaults.get(name), description=field.description))
+        for name, field in Recipe.model_fields.items()
+    }
+    return create_model("RecipeOptions", __base__=Options, **fields)
+
+
+def changed_recipe(recipe: Recipe, options: Options) -> Recipe:
+    """Returns a recipe in which the keys that `recipe_options` holds replace those of another.
+
+    Args:
+        recipe: the section `increment`.
+        options: of a class made by `recipe_options`.
+
+    Raises:
+        UserError: where the two don't go together.
+    """
+    changes = {name: getattr(options, name) for name in Recipe.model_fields}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    return Recipe.of(recipe.model_dump() | changes, "recipe")

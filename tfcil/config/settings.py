@@ -1,0 +1,223 @@
+"""The components that `method` and `options` choose, and the settings that decide one task."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, StrictInt
+
+from tfcil.components.facts import Head
+from tfcil.components.recipe import Recipe
+from tfcil.components.registry import Configured, all_components, configure, find
+from tfcil.components.sections import PositiveInt, Section, brief
+from tfcil.errors import UserError, nearest
+
+Strategy = Literal["none", "mirrored", "multi_worker"]
+
+
+class Method(Section):
+    """How a task is learned without forgetting the ones before it."""
+
+    name: str = Field("baseline", description="how later tasks are learned: see docs/methods.md")
+    loss: str = Field(
+        "bsce",
+        description="classification loss: ce, or balanced softmax (bsce, meta_bsce, relaxed_bsce); "
+        "bce with icarl and lwf, nca with podnet",
+    )
+    correction: str = Field(
+        "default",
+        description="what follows the training against the bias to new or frequent classes: "
+        "default is the method's own, where the loss does not remove that bias already; none; or a "
+        "name",
+    )
+
+
+class Chosen(Section):
+    """A component and all of its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def load(self, kind: str) -> Configured:
+        """Finds the component and checks its options.
+
+        Args:
+            kind: `"method"`, `"loss"` or `"correction"`.
+        """
+        return configure(kind, self.name, self.options)
+
+
+def _chosen(one: Configured) -> Chosen:
+    return Chosen(name=one.spelling, options=one.options.model_dump())
+
+
+class TaskSettings(Section):
+    """Everything that decides how one task is trained: the contents of recipes/KEY.json."""
+
+    recipe: Recipe
+    method: Chosen | None = Field(None, description="null for the first task")
+    loss: Chosen = Chosen(name="ce")
+    correction: Chosen | None = None
+    head: Head = Head()
+    earlier: tuple[PositiveInt, ...] | None = Field(
+        None, description="number of classes of each task before; null: the old ones were one task"
+    )
+    seed: StrictInt = 0
+    strategy: Strategy = "none"
+    code: str = Field("", description="digest of the components' code: a change of it is seen here")
+
+    @property
+    def modules(self) -> list[str]:
+        """Names of the modules of the components in use."""
+        in_use = {"method": self.method, "loss": self.loss, "correction": self.correction}
+        return [one.load(kind).component.module.__name__ for kind, one in in_use.items() if one]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The components of an experiment.
+
+    Attributes:
+        method: how later tasks are learned.
+        loss: their classification loss.
+        first_loss: that of the first task.
+        correction: what follows the training, or `None`.
+    """
+
+    method: Configured
+    loss: Configured
+    first_loss: Configured
+    correction: Configured | None
+
+    def first_task(self) -> dict:
+        """Returns what of the components decides the first task: `head`, `loss`, `correction`.
+
+        The method does not: experiments that differ in it share their first task.
+        """
+        corrected = self.correction and self.correction.on_first_task
+        return {
+            "head": self.method.head,
+            "loss": _chosen(self.first_loss),
+            "correction": _chosen(self.correction) if corrected else None,
+        }
+
+    def later_task(self) -> dict:
+        """Returns what decides a later task: `head`, `method`, `loss`, `correction`."""
+        return {
+            "head": self.method.head,
+            "method": _chosen(self.method),
+            "loss": _chosen(self.loss),
+            "correction": self.correction and _chosen(self.correction),
+        }
+
+
+def choose(method: Method, options: dict, memory: int, strategy: str = "none") -> Choice:
+    """Finds the components that are named, and checks all options and that everything fits.
+
+    Args:
+        method: the section `method` of params.yaml.
+        options: the section `options`: dictionaries by the names of components, in use or not.
+        memory: number of exemplars over all classes.
+        strategy: the setting `strategy`.
+
+    Raises:
+        UserError: one line that names the wrong key.
+    """
+    for name, values in options.items():
+        if not isinstance(values, dict | None):
+            raise UserError(
+                f"options.{name}: expected a section of keys and values. "
+                f"Received: options.{name}={brief(values)}"
+            )
+
+    def configured(kind, spelling):
+        return configure(kind, spelling, options.get(find(kind, spelling).name))
+
+    learner, loss = configured("method", method.name), configured("loss", method.loss)
+    first_loss = loss if loss.on_first_task else configured("loss", learner.facts.first_loss)
+    name = method.correction
+    if name == "default":
+        name = None if _removes_prior(loss) else learner.facts.correction
+    correction = None if name in (None, "none") else configured("correction", name)
+    choice = Choice(learner, loss, first_loss, correction)
+    _check_options(options, choice)
+    _check_loss(choice)
+    _check_correction(choice)
+    _check_memory(choice, memory)
+    if strategy != "none" and loss.facts.one_device:
+        raise UserError(f"method.loss={method.loss} runs on one device. Received: {strategy=!s}")
+    return choice
+
+
+def _removes_prior(loss: Configured) -> bool:
+    # With tau 0 a balanced softmax is plain cross-entropy.
+    return loss.facts.removes_prior and getattr(loss.options, "tau", 1) > 0
+
+
+def _check_options(options, choice) -> None:
+    """Checks the options of components that are not in use, too: they may be mistyped."""
+    in_use = (choice.method, choice.loss, choice.first_loss, choice.correction)
+    known = all_components() | {one.component.name: one.component for one in in_use if one}
+    for name, values in options.items():
+        if name not in known:
+            raise UserError(
+                f"options.{name}: no such method, loss or correction{nearest(name, known)}. "
+                f"Received: options.{name}={brief(values)}"
+            )
+        known[name].options_type.of(values or {}, "", under=f"options.{name}")
+
+
+def _check_loss(choice) -> None:
+    facts, loss = choice.method.facts, choice.loss
+    if loss.spelling in facts.own_losses or (facts.any_loss and loss.facts.general):
+        return
+    name = choice.method.spelling
+    if facts.any_loss:
+        expected = f"{loss.spelling} belongs to methods that name it, {name} does not"
+    else:
+        balanced = f", as {facts.removes_prior} already balances it" if facts.removes_prior else ""
+        expected = f"{name} is trained with loss={' or '.join(facts.own_losses)}{balanced}"
+    raise UserError(f"method.loss: {expected}. Received: method.loss={loss.spelling}")
+
+
+def _check_correction(choice) -> None:
+    if choice.correction is None:
+        return
+    facts, name = choice.correction.facts, choice.correction.spelling
+    if choice.method.head.kind not in facts.heads:
+        raise UserError(
+            f"method.correction: {name} corrects a {' or '.join(facts.heads)} head, "
+            f"{choice.method.spelling} has a {choice.method.head.kind} one. "
+            f"Received: method.correction={name}"
+        )
+    remover = choice.method.facts.removes_prior
+    if _removes_prior(choice.loss):
+        remover = f"loss={choice.loss.spelling}"
+    if facts.expects_prior and remover:
+        raise UserError(
+            f"method.correction: the class prior is removed by {remover}, {name} would remove it "
+            f"twice: choose loss=ce or correction=none. Received: method.correction={name}"
+        )
+
+
+def _check_memory(choice, memory) -> None:
+    method, loss, correction = choice.method, choice.loss, choice.correction
+    if memory and not method.facts.memory:
+        raise UserError(
+            f"method.name={method.spelling} is memory-free, expected memory=0. "
+            f"Received: memory={memory}"
+        )
+    if memory and loss.facts.memory == "refuses":
+        raise UserError(
+            f"method.loss={loss.spelling} is for classes without exemplars, expected memory=0 or "
+            f"loss=bsce. Received: memory={memory}"
+        )
+    if not memory and loss.facts.memory == "needs":
+        raise UserError(
+            f"method.loss={loss.spelling} learns from exemplars, expected memory of 1 or more. "
+            "Received: memory=0"
+        )
+    if not memory and correction and correction.facts.needs_memory:
+        raise UserError(
+            f"correction {correction.spelling} needs exemplars, expected memory of 1 or more, or "
+            "method.correction=none. Received: memory=0"
+        )

@@ -1,0 +1,61 @@
+"""Draws random crops and mirror images, per image and not per batch; NumPy alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Says how to augment images.
+
+    Args:
+        crop_padding: zero padding on each side, in pixels, before a random crop of the image's
+            size.
+        flip: whether to flip images left to right, with probability 1/2.
+        resized_crop: whether to resize a random box to the size of the image. The box has 8 to
+            100 % of the image's area and an aspect ratio of 3/4 to 4/3 of the image's;
+            `crop_padding` is then ignored.
+
+    Reference:
+        Szegedy et al., "Going deeper with convolutions" (arXiv 1409.4842), section 6: the box.
+    """
+
+    crop_padding: int = 0
+    flip: bool = False
+    resized_crop: bool = False
+
+
+def draw(generator, count, augmentation):
+    """Draws the crop and the flip of each image of a batch.
+
+    Args:
+        generator: a `numpy.random.Generator`.
+        count: number of images.
+        augmentation: an `Augmentation`.
+
+    Returns:
+        For padded crops, (count, 3) int32: first row, first column, and 1 to flip. For resized
+        crops, (count, 5) float32: top, left, height and width as fractions of the image's, and 1
+        to flip.
+    """
+    if augmentation.resized_crop:
+        draws = np.zeros((count, 5), "float32")
+        draws[:, 2:4] = sides = _sides_of_boxes(generator, count)
+        draws[:, :2] = generator.uniform(size=(count, 2)) * (1 - sides)
+    else:
+        draws = np.zeros((count, 3), "int32")
+        draws[:, :2] = generator.integers(0, 2 * augmentation.crop_padding + 1, (count, 2))
+    if augmentation.flip:
+        draws[:, -1] = generator.integers(0, 2, count)
+    return draws
+
+
+def _sides_of_boxes(generator, count, tries=10):
+    """Draws boxes and returns heights and widths, (count, 2), of the first that fits each image."""
+    area = generator.uniform(0.08, 1, (tries, count))
+    ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3), (tries, count)))
+    sides = np.sqrt([area / ratio, area * ratio])
+    first = (sides <= 1).all(axis=0).argmax(axis=0)
+    # If none fits, once in 10^8, cut the first one off at the border.
+    return np.minimum(sides[:, first, np.arange(count)], 1).T

@@ -1,0 +1,124 @@
+"""Learns one task: a model, images and labels in, the model that knows their classes out."""
+
+import contextlib
+import dataclasses
+import random
+
+import numpy as np
+
+from tfcil.classifier import num_classes, plain, takes
+from tfcil.errors import UserError
+from tfcil.training.strategy import devices, writes
+from tfcil.training.task import Task, check_labels
+from tfcil.training.train import Trainer
+
+
+def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint=None):
+    """Teaches a model the classes it has no logits for yet.
+
+    The first task is trained on its classification loss alone: there is nothing to forget. Later
+    ones are learned by the method. A correction follows either where the settings name one.
+
+    Args:
+        open_teacher: function without arguments that returns the model of the task before (or an
+            untrained one); it is called where the models must be made.
+        images: (n, height, width, channels) uint8: the new images and the exemplars.
+        labels: (n,) ranks of their classes; the new ones follow those the teacher knows.
+        settings: the `TaskSettings`.
+        on_epoch: function called after each epoch with its row of the curve and the number of epochs
+            of all phases so far; or `None`.
+        checkpoint: a `Checkpoint` from which a killed training goes on; `None`: none is kept.
+
+    Returns:
+        The trained model, of Keras's own layers only, and its curve: a list with a dictionary per
+        epoch.
+
+    Raises:
+        UserError: where the labels don't fit the teacher, the loss stops being finite, or one of
+            several machines is lost.
+        Served: on all machines but the chief, which returns the result.
+    """
+    with devices(settings.strategy) as num_devices:
+        if not writes():
+            on_epoch = checkpoint = None
+        teacher = open_teacher()
+        with _seeded(settings.seed, num_classes(teacher)):
+            train = Trainer(settings.seed, num_devices, on_epoch, checkpoint)
+            task = _task(teacher, images, np.asarray(labels), settings)
+            return _learned(task, train, settings), train.curve
+
+
+def _learned(task, train, settings):
+    method = settings.method and settings.method.load("method")
+    loss = settings.loss.load("loss")
+    correction = settings.correction and settings.correction.load("correction")
+    if correction:
+        task = _without_reserved(task, correction)
+    if method:
+        task = dataclasses.replace(task, finetuning=method.defined("finetuning"))
+    for one in filter(None, (method, loss, correction)):
+        check = one.defined("check")
+        if check:
+            check(task)
+    if method:
+        trained = method.defined("learn")(task, train)
+    else:
+        trained = train(task, task.phase([task.classification()]))
+    if correction:
+        trained = correction.defined("correct")(task, train, trained)
+    trained = plain(trained)
+    for layer in trained.layers:
+        layer.trainable = True
+    return trained
+
+
+def _task(teacher, images, labels, settings) -> Task:
+    if not takes(teacher, images.shape[1:]):
+        raise UserError(
+            f"Expected images {tuple(teacher.input.shape[1:])}, as the model takes them. "
+            f"Received: images {tuple(images.shape[1:])}"
+        )
+    num_old = num_classes(teacher)
+    num_new, earlier = check_labels(labels, num_old, settings.earlier)
+    if bool(num_old) != (settings.method is not None):
+        raise UserError(
+            "Expected a method for every task but the first. "
+            f"Received: a model of {num_old} classes, method={settings.method}"
+        )
+    return Task(
+        teacher=teacher,
+        num_old=num_old,
+        num_new=num_new,
+        earlier=earlier,
+        images=images,
+        labels=labels,
+        recipe=settings.recipe,
+        head=settings.head,
+        loss=settings.loss.load("loss").defined("term"),
+        generator=np.random.default_rng([settings.seed, num_old, 2]),
+    )
+
+
+def _without_reserved(task, correction) -> Task:
+    """Takes the images out that the correction wants to see untrained."""
+    reserve = correction.defined("reserve")
+    if reserve is None:
+        return task
+    reserved = reserve(task)
+    kept = np.setdiff1d(np.arange(len(task.labels)), reserved)
+    return dataclasses.replace(task.only(kept), reserved=task.only(reserved))
+
+
+@contextlib.contextmanager
+def _seeded(seed, num_old):
+    """Makes copied layers such as Dropout draw the same seeds in every process.
+
+    Keras draws them from the global state of Python, which is given back as it was.
+    """
+    before = random.getstate(), np.random.get_state()
+    random.seed(f"{seed} {num_old}")
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])

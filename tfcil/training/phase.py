@@ -1,0 +1,154 @@
+"""What one training consists of: a student, the terms of its loss, and how gradients change.
+
+Nothing here needs Keras, so that the files of methods can be read without it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+CLASSIFICATION, DISTILLATION = "classification", "distillation"  # names of terms
+
+
+def head_only(layer) -> bool:
+    """Tells whether a layer is the classifier's head, for `Phase.trainable`."""
+    return layer.name == "logits"
+
+
+class Batch(NamedTuple):
+    """What a term of the loss sees: a batch, or one device's share of it.
+
+    Args:
+        labels: (batch,) int32 ranks of the classes.
+        student: the student's outputs by their names.
+        teacher: the teacher's, or `None`.
+        progress: scalar from 0 to 1, the part of the phase's steps already taken.
+        scalars: dictionary of the numbers that the terms' `BeforeStep`s give.
+    """
+
+    labels: Any
+    student: dict
+    teacher: dict | None = None
+    progress: Any = 0.0
+    scalars: dict | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    """One addend of the loss.
+
+    Args:
+        name: its name in the training curve.
+        weight: its factor.
+        values: function of a `Batch` that returns one value per sample.
+        size: function of the labels of the whole batch, a NumPy array, that returns the number the
+            sum of the values is divided by; by default the images of the batch.
+        reads: outputs of the student that `values` needs: of "logits", "features", "maps",
+            "scores", "scale", and those that a student names itself.
+        teacher_reads: outputs of the teacher that `values` needs.
+        before_step: function of a `Preparation` that returns a `BeforeStep`, for a term that
+            learns something of its own between the steps.
+    """
+
+    name: str
+    weight: float
+    values: Callable
+    size: Callable = len
+    reads: tuple[str, ...] = ("logits",)
+    teacher_reads: tuple[str, ...] = ()
+    before_step: Callable | None = None
+
+
+class Preparation(NamedTuple):
+    """What a term's `before_step` is given when a phase begins.
+
+    Args:
+        classifier: the model that is trained.
+        task: the `Task`.
+        seed: integers that everything drawn depends on.
+        augmentation: the `Augmentation` of the phase.
+    """
+
+    classifier: Any
+    task: Any
+    seed: tuple[int, ...]
+    augmentation: Any
+
+
+class BeforeStep:
+    """Runs before each step of a phase.
+
+    Attributes:
+        variables: Keras variables that it changes; they are part of the checkpoint.
+    """
+
+    variables = ()
+
+    def scalars(self) -> dict[str, float]:
+        """Returns the numbers that terms see as `batch.scalars` and that the curve shows."""
+        return {}
+
+    def update(self, step, images, labels, draws, learning_rate) -> None:
+        """Changes its variables for the coming step.
+
+        Args:
+            step: number of the step in the phase.
+            images: (batch, height, width, channels) uint8.
+            labels: (batch,) int32.
+            draws: how the images are augmented.
+            learning_rate: of the step.
+        """
+
+
+class Transform:
+    """Changes gradients between the loss and the update, as in optax: its state is data.
+
+    Transforms run one after the other on the gradient of the whole batch, over all devices. The
+    state is part of the compiled step and of the checkpoint. This base class changes nothing.
+    """
+
+    def init(self, variables) -> list:
+        """Returns the state before the first step, a list of NumPy arrays.
+
+        Args:
+            variables: the trainable Keras variables, in the order of the gradients.
+        """
+        return []
+
+    def update(self, gradients, state, variables, step):
+        """Returns the new gradients and the new state.
+
+        Args:
+            gradients: list of tensors.
+            state: list of tensors, of the shapes and types that `init` gave.
+            variables: list of tensors, the values of the variables.
+            step: int32 scalar, number of the step in the phase.
+        """
+        return gradients, state
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One training of a task.
+
+    Args:
+        name: in the training curve; unique within the task.
+        student: the classifier to train in place, or a model with a dictionary of outputs, one of
+            them `logits`.
+        terms: the addends of the loss.
+        recipe: how long and how fast.
+        teacher: a classifier that stays as it is, for terms that read it.
+        sampler: which images a step sees; by default every image of the task once per epoch.
+        trainable: function of a layer that tells whether it is trained; `None`: all that can be.
+            Batch normalisation that is not trained keeps its statistics.
+        transforms: `Transform`s of the gradients, after coupled weight decay.
+    """
+
+    name: str
+    student: Any
+    terms: list[Term]
+    recipe: Any
+    teacher: Any = None
+    sampler: Any = None
+    trainable: Callable | None = None
+    transforms: tuple[Transform, ...] = ()

@@ -1,0 +1,160 @@
+"""Which images a step sees. Samplers are pure functions of (seed, step), so a killed run resumes.
+
+A sampler has `size`, the images of a step; `steps_per_epoch`, which need not be whole; and
+`batch(seed, step)`, which returns the indices (size,) of the images.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from tfcil.layers.draws import Augmentation, draw
+
+NO_AUGMENTATION = Augmentation()
+
+
+@dataclass(frozen=True, eq=False)
+class Shuffled:
+    """Sees every image once per epoch, in a new order each time.
+
+    The epochs' permutations follow each other and are cut into batches, so all batches are full:
+    batch normalisation and compiled steps want one size.
+
+    Args:
+        indices: (n,) of the images.
+        batch_size: images per step; never more than there are images.
+        number: tells apart the samplers that are joined.
+    """
+
+    indices: np.ndarray
+    batch_size: int
+    number: int = 0
+
+    @property
+    def size(self) -> int:
+        """Images per step."""
+        return min(self.batch_size, len(self.indices))
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which every image is seen once."""
+        return len(self.indices) / self.size
+
+    def batch(self, seed, step) -> np.ndarray:
+        """Returns the indices of a step's images."""
+        count = len(self.indices)
+        epoch, first = divmod(step * self.size, count)
+        order = _permutation((*seed, 0, self.number, epoch), count)
+        if first + self.size > count:
+            after = _permutation((*seed, 0, self.number, epoch + 1), count)
+            order = np.concatenate([order, after])
+        return self.indices[order[first : first + self.size]]
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed, count):
+    return np.random.default_rng(seed).permutation(count)
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Joins the batches of several samplers; the first one says how long an epoch is.
+
+    Args:
+        samplers: each adds its own images to every step.
+    """
+
+    samplers: tuple
+
+    @property
+    def size(self) -> int:
+        """Images per step."""
+        return sum(one.size for one in self.samplers)
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps per epoch of the first sampler."""
+        return self.samplers[0].steps_per_epoch
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Indices of all images."""
+        return np.concatenate([one.indices for one in self.samplers])
+
+    def batch(self, seed, step) -> np.ndarray:
+        """Returns the indices of a step's images."""
+        return np.concatenate([one.batch(seed, step) for one in self.samplers])
+
+
+@dataclass(frozen=True, eq=False)
+class Balanced:
+    """Draws a class first and then one of its images: every class is equally likely.
+
+    Args:
+        labels: (n,) of the images.
+        size: images per step.
+    """
+
+    labels: np.ndarray
+    size: int
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Indices of all images."""
+        return np.arange(len(self.labels))
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which as many images are drawn as there are."""
+        return len(self.labels) / self.size
+
+    def batch(self, seed, step) -> np.ndarray:
+        """Returns the indices of a step's images."""
+        order, first, counts = self._by_class
+        generator = np.random.default_rng([*seed, 3, step])
+        classes = generator.integers(0, len(counts), self.size)
+        within = (generator.uniform(size=self.size) * counts[classes]).astype(int)
+        return order[first[classes] + within]
+
+    @cached_property
+    def _by_class(self):
+        """Returns the images ordered by class, the first place of each class, and its images."""
+        order = np.argsort(self.labels, kind="stable")
+        _, first, counts = np.unique(self.labels[order], return_index=True, return_counts=True)
+        return order, first, counts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of one phase: which images, and how they are augmented.
+
+    Args:
+        sampler: of the images.
+        epochs: passes over them.
+        seed: integers that everything drawn depends on.
+        augmentation: how images are varied.
+    """
+
+    sampler: object
+    epochs: int
+    seed: tuple[int, ...]
+    augmentation: Augmentation = NO_AUGMENTATION
+
+    def first_step(self, epoch: int) -> int:
+        """Returns the number of steps before `epoch`: an epoch may end within a batch."""
+        # Rounded first: 3 * (10 / 3) must not become 11.
+        return math.ceil(round(epoch * self.sampler.steps_per_epoch, 6))
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the phase."""
+        return self.first_step(self.epochs)
+
+    def epoch(self, epoch: int):
+        """Yields each step of an epoch: its number, image indices, and draws for `augment`."""
+        for step in range(self.first_step(epoch), self.first_step(epoch + 1)):
+            indices = self.sampler.batch(self.seed, step)
+            generator = np.random.default_rng([*self.seed, 1, step])
+            yield step, indices, draw(generator, len(indices), self.augmentation)
