@@ -177,10 +177,14 @@ def foster(oracle):
 def der(oracle):
     stored = oracle("der")
     labels, num_old = stored["labels"], int(stored["n_old"])
-    retrained = np.full(stored["logits"].shape[1], stored["retrain_temperature"])
+    temperature = float(stored["retrain_temperature"])
+    retrained = np.full(stored["logits"].shape[1], temperature)
 
     def classified(z):
         return cross_entropy(labels, z)
+
+    def plain(z):
+        return mean(losses.softmax_crossentropy(labels, z))
 
     def auxiliary(z):
         return mean(losses.auxiliary_crossentropy(labels, z, num_old))
@@ -188,9 +192,13 @@ def der(oracle):
     def cooled(z):
         return mean(losses.rescaled_crossentropy(labels, z, retrained))
 
+    def at_temperature(z):
+        return mean(losses.softmax_crossentropy(labels, z, temperature))
+
     for key, loss, inputs, gradients in (
         ("loss_clf", classified, ["logits"], ["grad_logits"]),
         ("official_loss_clf", classified, ["logits"], ["grad_logits"]),
+        ("official_loss_clf", plain, ["logits"], ["grad_logits"]),
         ("loss_aux", auxiliary, ["aux_logits"], ["grad_aux"]),
         ("official_loss_aux", auxiliary, ["aux_logits"], ["grad_aux"]),
         (
@@ -200,6 +208,7 @@ def der(oracle):
             ["grad_logits", "grad_aux"],
         ),
         ("retrain_loss", cooled, ["logits"], ["retrain_grad"]),
+        ("retrain_loss", at_temperature, ["logits"], ["retrain_grad"]),
     ):
         yield Case(
             key,
@@ -231,7 +240,7 @@ def lucir_margin_ranking(oracle):
         options += (float(stored[f"{name}_dist"]),)
         yield Case(
             name,
-            lambda s, y=labels, w=weight, o=options: w * losses.margin_ranking(y, s, *o),
+            lambda s, y=labels, w=weight, o=options: w * mean(losses.margin_ranking(y, s, *o)),
             [stored[f"{name}_scores"]],
             stored[f"{name}_loss"],
             [stored[f"{name}_grad_scores"]],
@@ -274,7 +283,7 @@ def lucir_total(oracle):
         logits = head_output(head, features, kernel, scale)
         cosines = head_output(head, features, kernel, 1.0)
         forget = losses.less_forget(stored["features_old"], features)
-        ranking = losses.margin_ranking(labels, cosines, num_old, k, float(stored["dist"]))
+        ranking = mean(losses.margin_ranking(labels, cosines, num_old, k, float(stored["dist"])))
         return (
             float(stored["lam"]) * mean(forget)
             + cross_entropy(labels, logits)

@@ -2,15 +2,12 @@
 
 import warnings
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfcil.errors import UserError
 from tfcil.losses import (
-    RescaledCrossentropy,
-    WeightedDistillation,
     effective_number_weights,
     logit_distillation,
     rescaled_crossentropy,
@@ -155,30 +152,3 @@ def test_unusable_weights_and_temperatures_are_refused(logits):
     for temperature in (0, float("nan")):
         with pytest.raises(UserError, match="Received: temperature="):
             weighted_distillation(logits, logits, WEIGHTS, temperature)
-        with pytest.raises(UserError, match="Received: temperature="):
-            WeightedDistillation(WEIGHTS, temperature)
-
-
-@pytest.mark.parametrize(
-    ("loss", "options", "function"),
-    [
-        (RescaledCrossentropy, {"class_weights": WEIGHTS}, rescaled_crossentropy),
-        (
-            WeightedDistillation,
-            {"class_weights": WEIGHTS, "temperature": 3.0},
-            weighted_distillation,
-        ),
-    ],
-)
-def test_keras_losses_are_means_of_their_functions_and_come_back_whole(
-    loss, options, function, logits
-):
-    distils = "temperature" in options
-    y = np.ones((4, 3), "float32") if distils else np.array([0, 1, 2, 0])
-    logits = logits.astype("float32")
-    expected = np.mean(function(y, logits, **options))
-    loss = loss(**{**options, "class_weights": np.array(WEIGHTS)}, name="mine")
-    np.testing.assert_allclose(loss(y, logits), expected, rtol=1e-6)
-    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
-    assert copy.get_config() == loss.get_config()
-    assert options.items() <= copy.get_config().items()

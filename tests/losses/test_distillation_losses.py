@@ -1,6 +1,5 @@
-"""Distillation of logits, features and feature maps: values by hand, exact zeros, Keras losses."""
+"""Distillation of logits, features and feature maps: values by hand, exact zeros."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,12 +7,12 @@ import tensorflow as tf
 from tfcil import losses
 from tfcil.errors import UserError
 
-FUNCTIONS = {
-    losses.logit_distillation: losses.LogitDistillation,
-    losses.less_forget: losses.LessForget,
-    losses.pod_flat: losses.PodFlat,
-    losses.pod_spatial: losses.PodSpatial,
-}
+FUNCTIONS = [
+    losses.logit_distillation,
+    losses.less_forget,
+    losses.pod_flat,
+    losses.pod_spatial,
+]
 
 
 def taskwise_distillation(teacher, student):
@@ -179,57 +178,10 @@ def test_unusable_arguments_are_refused():
     x = np.ones((2, 3))
     with pytest.raises(UserError, match=r"Received: student_logits.shape=\(2, 2\)"):
         losses.logit_distillation(x, x[:, :2])
-    for temperature in (0, -1.0, float("nan")):
+    for temperature in (0, -1.0, float("nan"), float("inf"), "2", None):
         with pytest.raises(UserError, match="Received: temperature="):
             losses.logit_distillation(x, x, temperature)
-        with pytest.raises(UserError, match="Received: temperature="):
-            losses.LogitDistillation(temperature)
     maps = [np.ones((2, 4, 4, 3))] * 2
     for teacher, student in (([], []), (maps, maps[:1])):
         with pytest.raises(UserError, match=r"Received: len\(teacher_maps\)="):
             losses.pod_spatial(teacher, student)
-
-
-@pytest.mark.parametrize(("function", "kind"), FUNCTIONS.items())
-def test_keras_loss_is_the_mean_of_its_function(function, kind):
-    teacher, student = example(function, 0, "float32"), example(function, 1, "float32")
-    expected = np.mean(function(teacher, student))
-    np.testing.assert_allclose(kind()(teacher, student), expected, rtol=1e-6)
-
-
-def test_pod_spatial_loss_takes_lists_of_maps():
-    maps = [example(losses.pod_spatial, seed, "float32") for seed in range(4)]
-    expected = np.mean(losses.pod_spatial(maps[:2], maps[2:]))
-    np.testing.assert_allclose(losses.PodSpatial()(maps[:2], maps[2:]), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("kind", FUNCTIONS.values())
-def test_serialised_loss_comes_back_whole(kind):
-    options = {"temperature": 3.0} if kind is losses.LogitDistillation else {}
-    loss = kind(**options, reduction="sum", name="mine", dtype="float64")
-    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
-    assert type(copy) is kind
-    assert copy.get_config() == loss.get_config()
-    assert copy.get_config() == {"reduction": "sum", "name": "mine", "dtype": "float64", **options}
-
-
-def test_fit_pulls_a_student_to_its_teacher():
-    """Every loss in one compile(): logits, features and a map of a small network."""
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((4, 4, 1))
-    maps = keras.layers.Conv2D(3, 3, name="maps")(inputs)
-    features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
-    logits = keras.layers.Dense(5, name="logits")(features)
-    outputs = {"maps": maps, "features": features, "logits": logits}
-    teacher, student = (keras.models.clone_model(keras.Model(inputs, outputs)) for _ in range(2))
-    x = np.random.default_rng(0).normal(size=(16, 4, 4, 1)).astype("float32")
-    targets = teacher.predict(x, verbose=0)
-    targets["logits"] = targets["logits"][:, :3]
-    chosen = {
-        "maps": losses.PodSpatial(),
-        "features": losses.PodFlat(),
-        "logits": losses.LogitDistillation(),
-    }
-    student.compile(keras.optimizers.Adam(0.02), loss=chosen)
-    history = student.fit(x, targets, epochs=20, verbose=0).history["loss"]
-    assert history[-1] < history[0] / 2

@@ -20,6 +20,8 @@ LABELS = {
 WITH_LABELS = {
     "balanced": lambda y, z: losses.balanced_softmax_crossentropy(y, z, COUNTS),
     "balanced, tau 5": lambda y, z: losses.balanced_softmax_crossentropy(y, z, COUNTS, 5.0),
+    "softmax": losses.softmax_crossentropy,
+    "softmax, temperature 0.01": lambda y, z: losses.softmax_crossentropy(y, z, 0.01),
     "sigmoid": losses.sigmoid_crossentropy,
     "sigmoid and teacher": lambda y, z: losses.sigmoid_crossentropy(y, z, TEACHER),
     "separated": lambda y, z: losses.separated_softmax_crossentropy(y, z, OLD),

@@ -52,6 +52,13 @@ model.fit(x, np.arange(8) % 2, verbose=0)
 moved = np.abs(head.kernel - before).max(axis=0)
 assert (moved[:4] > 0).all(), moved
 assert (moved[4:] == 0).all(), moved
+
+loss = losses.FunctionLoss("rescaled_crossentropy", class_weights=jax.numpy.array([1.0, 2, 3]))
+assert loss.get_config()["class_weights"] == [1, 2, 3]
+model.compile("sgd", losses.FunctionLoss.from_config(loss.get_config()))
+before = np.array(head.kernel)
+model.fit(x, np.arange(8) % 2, verbose=0)
+assert (np.abs(head.kernel - before).max(axis=0) > 0).all()
 assert "tensorflow" not in sys.modules
 print(len(cases))
 """

@@ -1,14 +1,11 @@
-"""SS-IL's separated softmax and task-wise distillation: separation, edge cases, Keras losses."""
+"""SS-IL's separated softmax and task-wise distillation: separation and edge cases."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfcil.errors import UserError
 from tfcil.losses import (
-    SeparatedSoftmaxCrossentropy,
-    TaskwiseDistillation,
     logit_distillation,
     separated_softmax_crossentropy,
     taskwise_distillation,
@@ -125,29 +122,3 @@ def test_unusable_arguments_of_taskwise_distillation_are_refused(logits):
     for temperature in (0, float("nan")):
         with pytest.raises(UserError, match="Received: temperature="):
             taskwise_distillation(logits, logits, [2, 3], temperature)
-        with pytest.raises(UserError, match="Received: temperature="):
-            TaskwiseDistillation([2, 3], temperature)
-
-
-@pytest.mark.parametrize(
-    ("loss", "options", "function"),
-    [
-        (SeparatedSoftmaxCrossentropy, {"num_old": 3}, separated_softmax_crossentropy),
-        (
-            TaskwiseDistillation,
-            {"task_sizes": [1, 2], "temperature": 3.0},
-            taskwise_distillation,
-        ),
-    ],
-)
-def test_keras_losses_are_means_of_their_functions_and_come_back_whole(
-    loss, options, function, logits
-):
-    y = LABELS if "num_old" in options else np.ones((4, 3), "float32")
-    logits = logits.astype("float32")
-    expected = np.mean(function(y, logits, **options))
-    loss = loss(**options, name="mine")
-    np.testing.assert_allclose(loss(y, logits), expected, rtol=1e-6)
-    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
-    assert copy.get_config() == loss.get_config()
-    assert options.items() <= copy.get_config().items()

@@ -1,4 +1,4 @@
-"""Losses of class-incremental learning: functions of one value per sample, and Keras losses.
+"""Losses of class-incremental learning: functions of one value per sample, and two Keras losses.
 
 Keras is imported when the first of them is used.
 """
@@ -14,30 +14,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "balanced_softmax_crossentropy",
         ],
         "boosting": [
-            "RescaledCrossentropy",
-            "WeightedDistillation",
             "effective_number_weights",
             "rescaled_crossentropy",
             "weighted_distillation",
         ],
-        "distillation": [
-            "LessForget",
-            "LogitDistillation",
-            "PodFlat",
-            "PodSpatial",
-            "less_forget",
-            "logit_distillation",
-            "pod_flat",
-            "pod_spatial",
-        ],
-        "expansion": ["AuxiliaryCrossentropy", "auxiliary_crossentropy"],
-        "ranking": ["NCA", "MarginRanking", "margin_ranking", "margin_violations", "nca"],
-        "separated": [
-            "SeparatedSoftmaxCrossentropy",
-            "TaskwiseDistillation",
-            "separated_softmax_crossentropy",
-            "taskwise_distillation",
-        ],
-        "sigmoid": ["SigmoidCrossentropy", "sigmoid_crossentropy"],
+        "distillation": ["less_forget", "logit_distillation", "pod_flat", "pod_spatial"],
+        "expansion": ["auxiliary_crossentropy"],
+        "ranking": ["margin_ranking", "margin_violations", "nca"],
+        "separated": ["separated_softmax_crossentropy", "taskwise_distillation"],
+        "sigmoid": ["sigmoid_crossentropy"],
+        "softmax": ["softmax_crossentropy"],
+        "wrapper": ["FunctionLoss"],
     },
 )

@@ -1,7 +1,6 @@
-"""Softmax cross-entropy under the class prior of the training set, and its post-hoc twin."""
+"""Balanced softmax cross-entropy, and logit adjustment for models trained without it."""
 
 import math
-import numbers
 import reprlib
 
 import keras
@@ -10,34 +9,39 @@ from keras import ops
 
 from tfcil.errors import UserError
 from tfcil.losses.base import Loss
-from tfcil.losses.numerics import at_least_float32, integer_labels, label_mask
-
-MASKED = -1e30  # the logit of a class that left the softmax: exp gives an exact 0, and 0 * it is 0
+from tfcil.losses.numerics import (
+    MASKED,
+    at_least_float32,
+    integer_labels,
+    is_number,
+    label_mask,
+)
 
 
 def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
-    """Computes the balanced softmax cross-entropy: softmax cross-entropy of z + tau * log(n).
+    """Computes the softmax cross-entropy of logits + tau * log(class counts).
 
-    The shift by the log counts belongs to training alone: predict with the raw logits. Only the
-    ratios of the counts matter; equal counts, or `tau=0`, give the plain cross-entropy.
+    The shift by the log counts is for training only: predict with the raw logits. Only the ratios
+    of the counts matter; equal counts, or `tau=0`, give the plain cross-entropy.
 
-    A class of count 0 leaves the softmax, whatever `tau`: its logit gets a gradient of exactly 0.
-    A sample of such a class gets a loss and a gradient of exactly 0: the counts say that the
-    training set has no such sample, and -log(0) would only turn the batch's mean into infinity.
+    A class of count 0 is excluded from the softmax, whatever `tau`: its logit gets a gradient of
+    exactly 0. A sample of such a class, which the counts rule out, gets a loss and a gradient of
+    exactly 0; -log(0) would make the mean of the batch infinite.
 
     Args:
         y_true: integer labels, (batch,) or (batch, 1).
         y_pred: raw logits, (batch, classes), any floating type.
         class_counts: images per class in the current training set, exemplars included, (classes,);
-            integers or floats, in a list, an array or a tensor (a tensor gets a gradient too, and
-            its values are not checked).
-        tau: strength of the shift; 1 makes the raw logits those of a balanced training set.
+            integers or floats, in a list, an array or a tensor. A tensor gets a gradient too, and
+            its values are not checked.
+        tau: strength of the shift; at 1 the raw logits are those for balanced classes.
 
     Returns:
         The loss of each sample, (batch,), float32 or wider.
 
     Raises:
-        UserError: the counts are not one per logit, or negative, or all zero, or not finite.
+        UserError: there is not one count per logit, or a count is negative or not finite, or all
+            are zero.
 
     Example:
         >>> balanced_softmax_crossentropy([0, 1], [[2.0, 1.0], [0.5, 1.5]], class_counts=[20, 500])
@@ -45,14 +49,14 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
 
     Reference:
         Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition" (arXiv 2007.10740);
-        in class-incremental learning: Jodelet et al. (arXiv 2103.12532). With `tau`: the
+        for class-incremental learning, Jodelet et al. (arXiv 2103.12532); `tau` is that of the
         logit-adjusted loss of Menon et al. (arXiv 2007.07314).
     """
     logits = at_least_float32(y_pred)
     labels = integer_labels(y_true)
     if not ops.is_tensor(class_counts):
         class_counts = _checked_counts(class_counts)
-        class_counts /= class_counts.max()  # float32 does not hold every scale
+        class_counts /= class_counts.max()  # float32 can't hold counts such as 1e60
     counts = ops.cast(class_counts, logits.dtype)
     _check_one_count_per_logit(logits, counts)
 
@@ -60,7 +64,8 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
     log_counts = ops.log(ops.where(present, counts, 1.0))
     shift = tau * (log_counts - ops.max(ops.where(present, log_counts, MASKED)))
     logits = ops.where(present, logits, MASKED)
-    # Around 0 first: beside a logit of 1e4, float32 would round the shift to 3 digits.
+    # Subtract the maximum before adding the shift: next to a logit of 1e4, float32 would round the
+    # shift to 3 digits.
     logits = logits - ops.stop_gradient(ops.max(logits, axis=-1, keepdims=True))
     losses = ops.sparse_categorical_crossentropy(labels, logits + shift, from_logits=True)
     own = label_mask(labels, counts.shape[0])
@@ -69,20 +74,20 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
 
 
 def adjust_logits(logits, class_counts, tau=1.0):
-    """Computes z - tau * log(prior): corrects the logits of a model trained with plain CE.
+    """Computes logits - tau * log(prior), for a model trained with plain cross-entropy.
 
-    Never apply it to a model trained with the balanced softmax: that corrects twice.
+    Never apply it to a model trained with the balanced softmax: that would correct twice.
 
     Args:
         logits: raw logits, (batch, classes), an array or a tensor of any floating type.
-        class_counts: images per class in the training set, (classes,), every one positive.
+        class_counts: images per class in the training set, (classes,), all positive.
         tau: strength of the correction.
 
     Returns:
         The adjusted logits, (batch, classes), a tensor of float32 or wider.
 
     Raises:
-        UserError: a count is zero or otherwise unusable, or there is not one count per logit.
+        UserError: there is not one count per logit, or a count is not positive and finite.
 
     Reference:
         Menon et al., "Long-tail learning via logit adjustment" (arXiv 2007.07314), post-hoc form.
@@ -92,7 +97,7 @@ def adjust_logits(logits, class_counts, tau=1.0):
     _check_one_count_per_logit(logits, counts)
     if not counts.all():
         raise UserError(
-            "adjust_logits divides by the prior, so every class needs a positive count. "
+            "adjust_logits needs a positive count for every class. "
             f"Received: class_counts={_shown(class_counts)}"
         )
     return logits - ops.cast(tau * np.log(counts / counts.sum()), logits.dtype)
@@ -102,20 +107,21 @@ def adjust_logits(logits, class_counts, tau=1.0):
 class BalancedSoftmaxCrossentropy(Loss):
     """Computes the balanced softmax cross-entropy of raw logits, for `compile()`.
 
-    The counts belong to one training set: make a new loss, and compile again, for each task.
+    The counts are those of one training set: create a new loss and compile again for each task.
     See `balanced_softmax_crossentropy` for the equation.
 
     Args:
         class_counts: images per class in the current training set, exemplars included, (classes,).
         tau: strength of the shift by the log counts, finite and not negative.
-        zero_count: what a class without images does. "error": refuse it here; "mask": it leaves
-            the softmax, and samples of it count as 0; a positive number: it stands for the count.
+        zero_count: how to treat a class without images. "error" raises a `UserError`; "mask"
+            excludes it from the softmax, and its samples get a loss of 0; a positive number
+            replaces its count.
         reduction: how Keras reduces the batch.
         name: name of the loss.
         dtype: type of the computation; narrower types than float32 become float32.
 
     Raises:
-        UserError: an argument is not one of the above.
+        UserError: an argument is not as described.
 
     Example:
         >>> model.compile("sgd", loss=BalancedSoftmaxCrossentropy([20] * 50 + [500] * 10))
@@ -137,16 +143,16 @@ class BalancedSoftmaxCrossentropy(Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         counts = _checked_counts(class_counts)
         named = zero_count in ("error", "mask")
-        if not named and not (_is_number(zero_count) and 0 < zero_count < math.inf):
+        if not named and not (is_number(zero_count) and 0 < zero_count < math.inf):
             raise UserError(
                 'zero_count must be "error", "mask" or a positive count. '
                 f"Received: zero_count={zero_count!r}"
             )
-        if not (_is_number(tau) and 0 <= tau < math.inf):
+        if not (is_number(tau) and 0 <= tau < math.inf):
             raise UserError(f"tau must be a finite number, 0 or above. Received: tau={tau!r}")
         if zero_count == "error" and not counts.all():
             raise UserError(
-                f"class {int(counts.argmin())} has no image: leave it out, or say "
+                f"class {int(counts.argmin())} has no images: leave it out, or pass "
                 f'zero_count="mask" or a positive count. Received: class_counts='
                 f"{_shown(class_counts)}"
             )
@@ -157,7 +163,7 @@ class BalancedSoftmaxCrossentropy(Loss):
 
     @property
     def class_counts(self):
-        """The counts; read-only, as Keras would go on using the ones it has compiled."""
+        """The counts; read-only, as a compiled model would keep using the old ones."""
         return self._class_counts
 
     def call(self, y_true, y_pred):
@@ -173,7 +179,7 @@ class BalancedSoftmaxCrossentropy(Loss):
 
 
 def _checked_counts(class_counts):
-    """Returns a float64 copy of usable counts."""
+    """Returns the counts as a new float64 array; raises a `UserError` if they are unusable."""
     try:
         counts = np.array(class_counts, dtype="float64")
     except (TypeError, ValueError):
@@ -181,8 +187,8 @@ def _checked_counts(class_counts):
     usable = counts.ndim == 1 and np.isfinite(counts).all() and (counts >= 0).all()
     if not (usable and counts.any()):
         raise UserError(
-            "class_counts must be one finite count per class in one dimension, none negative and "
-            f"not all zero. Received: class_counts={_shown(class_counts)}"
+            "class_counts must be one-dimensional, with a finite count per class, none negative "
+            f"and not all zero. Received: class_counts={_shown(class_counts)}"
         )
     return counts
 
@@ -195,11 +201,7 @@ def _check_one_count_per_logit(logits, counts):
         )
 
 
-def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
 def _shown(class_counts):
-    """Counts on one line: a thousand of them would bury the message."""
+    """Returns the counts abbreviated: a thousand of them would bury the message."""
     listed = class_counts.tolist() if hasattr(class_counts, "tolist") else class_counts
     return reprlib.repr(listed)

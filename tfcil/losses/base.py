@@ -1,4 +1,4 @@
-"""What the Keras `Loss` classes of tfcil have in common."""
+"""The base of tfcil's Keras losses."""
 
 import keras
 
@@ -6,9 +6,10 @@ from tfcil.losses.numerics import working_dtype
 
 
 class Loss(keras.losses.Loss):
-    """Base of the losses here: works in float32 or wider, and keeps its dtype when saved.
+    """A Keras loss that computes in float32 or wider and saves its dtype.
 
-    In a narrower type the labels would already be wrong: bfloat16 has no 257.
+    Keras casts the labels to the loss's dtype too, and half precision can't hold them: label 257
+    becomes 256 in bfloat16.
     """
 
     def __init__(self, name, reduction, dtype):

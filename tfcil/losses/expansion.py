@@ -1,20 +1,18 @@
-"""DER's auxiliary loss, which makes a new branch learn what the old ones cannot tell apart."""
+"""DER's auxiliary loss: it teaches a new branch features that tell new classes from old ones."""
 
-import keras
 from keras import ops
 
-from tfcil.losses.base import Loss
 from tfcil.losses.numerics import at_least_float32, integer_labels
 
 
 def auxiliary_crossentropy(y_true, auxiliary_logits, num_old):
-    """Computes the cross-entropy over the new classes and one class 0 for all old ones.
+    """Computes the cross-entropy over the new classes and one class for all old ones.
 
     Args:
-        y_true: integer labels of the seen classes, (batch,) or (batch, 1); labels below `num_old`
-            are old.
-        auxiliary_logits: raw logits of the auxiliary head, (batch, 1 + new classes): any old
-            class, then the new ones in order.
+        y_true: integer labels among all seen classes, (batch,) or (batch, 1); labels below
+            `num_old` are old.
+        auxiliary_logits: raw logits of the auxiliary head, (batch, 1 + new classes): column 0 is
+            "any old class", the new classes follow in order.
         num_old: number of old classes.
 
     Returns:
@@ -31,31 +29,3 @@ def auxiliary_crossentropy(y_true, auxiliary_logits, num_old):
     labels = ops.maximum(integer_labels(y_true) - num_old + 1, 0)
     logits = at_least_float32(auxiliary_logits)
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-
-
-@keras.saving.register_keras_serializable(package="tfcil")
-class AuxiliaryCrossentropy(Loss):
-    """Computes `auxiliary_crossentropy` of an auxiliary head's raw logits, for `compile()`.
-
-    Args:
-        num_old: number of old classes.
-        reduction: how Keras reduces the batch.
-        name: name of the loss.
-        dtype: type of the computation; narrower types than float32 become float32.
-    """
-
-    def __init__(
-        self,
-        num_old,
-        reduction="sum_over_batch_size",
-        name="auxiliary_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.num_old = int(num_old)
-
-    def call(self, y_true, y_pred):
-        return auxiliary_crossentropy(y_true, y_pred, self.num_old)
-
-    def get_config(self):
-        return {**super().get_config(), "num_old": self.num_old}

@@ -1,31 +1,35 @@
-"""What every loss and head needs: enough precision, integer labels, safe unit vectors."""
+"""Shared by losses and heads: working precision, integer labels, unit vectors, checks."""
+
+import math
+import numbers
 
 import keras
 from keras import ops
 
 from tfcil.errors import UserError
 
-SHORTEST = 1e-12  # a vector shorter than this has no direction (the constant of torch's normalize)
+MASKED = -1e30  # the logit of an excluded class: exp gives exactly 0, and unlike -inf no NaN
+SHORTEST = 1e-12  # a shorter vector has no direction (the constant of torch's normalize)
 
 
 def working_dtype(dtype):
-    """Names the type to compute in: float64 for itself, float32 for everything else.
+    """Returns the dtype to compute in: "float64" for float64, "float32" for any other.
 
-    `keras.backend.result_type` would make float32 of float64 on every backend but TensorFlow.
+    `keras.backend.result_type` would turn float64 into float32 on every backend but TensorFlow.
     """
     return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
 
 
 def at_least_float32(x):
-    """Computes `x` as a tensor of float32, or of float64 where it is that already."""
+    """Converts `x` to a tensor of float32, or of float64 if it is float64 already."""
     x = ops.convert_to_tensor(x)
     return ops.cast(x, working_dtype(x.dtype))
 
 
 def integer_labels(y_true):
-    """Computes int32 labels of shape (batch,) from labels of shape (batch,) or (batch, 1).
+    """Converts labels, (batch,) or (batch, 1), to int32 of shape (batch,).
 
-    Keras turns labels into floats on their way into a loss, so floats are taken too.
+    Takes floats too: a Keras loss casts its labels to its own dtype.
     """
     labels = ops.convert_to_tensor(y_true)
     if len(labels.shape) not in (1, 2) or labels.shape[1:] not in ((), (1,), (None,)):
@@ -37,15 +41,28 @@ def integer_labels(y_true):
 
 
 def label_mask(labels, num_classes):
-    """Computes the boolean (batch, num_classes) matrix that is true at each sample's own class."""
+    """Returns a boolean (batch, num_classes) matrix, true at each sample's own class."""
     return ops.equal(labels[:, None], ops.arange(num_classes, dtype="int32"))
 
 
 def unit_vectors(x, axis=-1):
     """Computes x / max(|x|, 1e-12) along an axis.
 
-    The gradient is 0, not 1e12 or NaN, where a vector is too short to have a direction.
+    Where a vector is shorter than that, its gradient is 0, not 1e12 or NaN.
     """
     squared = ops.sum(ops.square(x), axis=axis, keepdims=True)
     x = ops.where(squared > SHORTEST**2, x, ops.stop_gradient(x))
     return x * ops.rsqrt(ops.maximum(squared, SHORTEST**2))
+
+
+def is_number(value):
+    """Returns whether `value` is a real number; booleans are not."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def check_temperature(temperature):
+    """Raises a `UserError` unless the temperature is a positive, finite number."""
+    if not (is_number(temperature) and 0 < temperature < math.inf):
+        raise UserError(
+            f"temperature must be a positive number. Received: temperature={temperature!r}"
+        )

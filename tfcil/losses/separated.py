@@ -1,33 +1,30 @@
-"""SS-IL's losses: no softmax ever spans old and new classes, or two old tasks."""
+"""SS-IL's losses: the softmax is computed within old and new classes, or within each old task."""
 
 import itertools
 
-import keras
 from keras import ops
 
 from tfcil.errors import UserError
-from tfcil.losses.balanced import MASKED
-from tfcil.losses.base import Loss
-from tfcil.losses.distillation import check_temperature, logit_distillation
-from tfcil.losses.numerics import at_least_float32, integer_labels
+from tfcil.losses.distillation import logit_distillation
+from tfcil.losses.numerics import MASKED, at_least_float32, integer_labels
 
 
 def separated_softmax_crossentropy(y_true, y_pred, num_old):
-    """Computes the cross-entropy of old samples over the old classes, of new ones over the new.
+    """Computes cross-entropy over the old classes for old samples, over the new for new ones.
 
-    The many new images then never push the logits of the old classes down.
+    The many new images then never push down the logits of the old classes.
 
     Args:
         y_true: integer labels, (batch,) or (batch, 1); labels below `num_old` are old.
         y_pred: raw logits, (batch, classes), old classes first.
-        num_old: number of old classes; with none or nothing else it is plain cross-entropy.
+        num_old: number of old classes; 0, or all classes, gives the plain cross-entropy.
 
     Returns:
-        The loss of each sample, (batch,), float32 or wider; a logit on the other side of the
-        separation gets a gradient of exactly 0.
+        The loss of each sample, (batch,), float32 or wider. The logits of new classes get a
+        gradient of exactly 0 from old samples, those of old classes from new samples.
 
     Raises:
-        UserError: there are fewer logits than old classes, or `num_old` is negative.
+        UserError: `num_old` is negative or exceeds the number of classes.
 
     Reference:
         Ahn et al., "SS-IL: Separated Softmax for Incremental Learning" (arXiv 2003.13947).
@@ -46,7 +43,7 @@ def separated_softmax_crossentropy(y_true, y_pred, num_old):
 
 
 def taskwise_distillation(teacher_logits, student_logits, task_sizes, temperature=2.0):
-    """Computes `logit_distillation` within each old task, summed over the old tasks.
+    """Computes `logit_distillation` within each old task and sums it over the old tasks.
 
     Args:
         teacher_logits: raw logits, (batch, old classes).
@@ -55,10 +52,11 @@ def taskwise_distillation(teacher_logits, student_logits, task_sizes, temperatur
         temperature: T, positive.
 
     Returns:
-        The loss of each sample, (batch,); loss and gradient are exactly 0 at equal logits.
+        The loss of each sample, (batch,), float32 or wider. Loss and gradient are exactly 0 at
+        equal logits.
 
     Raises:
-        UserError: the sizes are not positive or do not add up to the teacher's classes, the
+        UserError: a size is not positive, the sizes do not add up to the teacher's classes, the
             student has fewer classes than the teacher, or T is not positive.
 
     Reference:
@@ -76,73 +74,6 @@ def taskwise_distillation(teacher_logits, student_logits, task_sizes, temperatur
         logit_distillation(teacher[:, start:end], student[:, start:end], temperature)
         for start, end in itertools.pairwise([0, *ends])
     )
-
-
-@keras.saving.register_keras_serializable(package="tfcil")
-class SeparatedSoftmaxCrossentropy(Loss):
-    """Computes `separated_softmax_crossentropy` of raw logits, for `compile()`.
-
-    Args:
-        num_old: number of old classes.
-        reduction: how Keras reduces the batch.
-        name: name of the loss.
-        dtype: type of the computation; narrower types than float32 become float32.
-    """
-
-    def __init__(
-        self,
-        num_old,
-        reduction="sum_over_batch_size",
-        name="separated_softmax_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.num_old = int(num_old)
-
-    def call(self, y_true, y_pred):
-        return separated_softmax_crossentropy(y_true, y_pred, self.num_old)
-
-    def get_config(self):
-        return {**super().get_config(), "num_old": self.num_old}
-
-
-@keras.saving.register_keras_serializable(package="tfcil")
-class TaskwiseDistillation(Loss):
-    """Computes `taskwise_distillation` with the teacher's logits as `y_true`.
-
-    Args:
-        task_sizes: number of classes of each old task, in order of arrival.
-        temperature: T, positive.
-        reduction: how Keras reduces the batch.
-        name: name of the loss.
-        dtype: type of the computation; narrower types than float32 become float32.
-
-    Raises:
-        UserError: T is not positive.
-    """
-
-    def __init__(
-        self,
-        task_sizes,
-        temperature=2.0,
-        reduction="sum_over_batch_size",
-        name="taskwise_distillation",
-        dtype=None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        check_temperature(temperature)
-        self.task_sizes = tuple(int(size) for size in task_sizes)
-        self.temperature = float(temperature)
-
-    def call(self, y_true, y_pred):
-        return taskwise_distillation(y_true, y_pred, self.task_sizes, self.temperature)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "task_sizes": list(self.task_sizes),
-            "temperature": self.temperature,
-        }
 
 
 def _check_task_sizes(task_sizes, teacher):

@@ -1,25 +1,24 @@
-"""iCaRL's loss as published: one sigmoid per class instead of a softmax over them."""
+"""iCaRL's loss as published: a sigmoid per class instead of a softmax over the classes."""
 
-import keras
 from keras import ops
 
 from tfcil.errors import UserError
-from tfcil.losses.base import Loss
 from tfcil.losses.numerics import at_least_float32, integer_labels, label_mask
 
 
 def sigmoid_crossentropy(y_true, y_pred, teacher_logits=None):
     """Computes the binary cross-entropy of each class's sigmoid, averaged over the classes.
 
-    The targets are one-hot. With a teacher, its sigmoids replace the targets of all old classes
-    for every image, also an exemplar's own 1: classification and distillation in one sum. Its
-    value at equal logits is not 0 but the entropy of the teacher's sigmoids.
+    The targets are one-hot. A teacher's sigmoids replace the targets of all old classes, for every
+    sample, including the 1 of a sample of an old class: the loss then classifies and distils at
+    once. On the old classes it is smallest where student and teacher agree, but not 0: the entropy
+    of the teacher's sigmoids remains.
 
     Args:
         y_true: integer labels, (batch,) or (batch, 1).
         y_pred: raw logits, (batch, classes), old classes first.
-        teacher_logits: raw logits of the teacher, (batch, old classes), or None without one; no
-            gradient reaches them.
+        teacher_logits: raw logits of the teacher, (batch, old classes), or None; they get no
+            gradient.
 
     Returns:
         The loss of each sample, (batch,), float32 or wider.
@@ -33,7 +32,7 @@ def sigmoid_crossentropy(y_true, y_pred, teacher_logits=None):
 
     Reference:
         Rebuffi et al., "iCaRL: Incremental Classifier and Representation Learning"
-        (arXiv 1611.07725), algorithm 3; averaged over the classes as in the released codes.
+        (arXiv 1611.07725), algorithm 3; averaged over the classes, as in released code.
     """
     logits = at_least_float32(y_pred)
     num_classes = logits.shape[-1]
@@ -47,22 +46,5 @@ def sigmoid_crossentropy(y_true, y_pred, teacher_logits=None):
                 f"Received: y_pred.shape={tuple(logits.shape)}"
             )
         targets = ops.concatenate([ops.stop_gradient(kept), targets[:, num_old:]], axis=-1)
-    # Not `ops.binary_crossentropy`, which clips the sigmoids on some backends.
+    # `ops.binary_crossentropy` would clip the sigmoids on some backends.
     return ops.sum(ops.softplus(logits) - targets * logits, axis=-1) / num_classes
-
-
-@keras.saving.register_keras_serializable(package="tfcil")
-class SigmoidCrossentropy(Loss):
-    """Computes `sigmoid_crossentropy` of raw logits without a teacher, for `compile()`.
-
-    Args:
-        reduction: how Keras reduces the batch.
-        name: name of the loss.
-        dtype: type of the computation; narrower types than float32 become float32.
-    """
-
-    def __init__(self, reduction="sum_over_batch_size", name="sigmoid_crossentropy", dtype=None):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
-    def call(self, y_true, y_pred):
-        return sigmoid_crossentropy(y_true, y_pred)
