@@ -38,29 +38,28 @@ class EpochLines:
 
     Args:
         title: which task of how many.
-        epochs: number of epochs.
         clock: returns seconds.
     """
 
     SECONDS_BETWEEN = 60
 
-    def __init__(self, title: str, epochs: int, clock=time.monotonic):
-        self._title, self._epochs, self._clock = title, epochs, clock
+    def __init__(self, title: str, clock=time.monotonic):
+        self._title, self._clock = title, clock
         self._printed = clock()
 
-    def show(self, epoch: int, row) -> None:
+    def show(self, row, epochs: int) -> None:
         """Prints a line, if it is time for one.
 
         Args:
-            epoch: how many epochs are finished.
-            row: the row of the curve of the last one, with `loss` and `accuracy`.
+            row: the row of the training curve, with `epoch`, `loss` and `accuracy`.
+            epochs: number of epochs.
         """
         now = self._clock()
-        if now - self._printed < self.SECONDS_BETWEEN or epoch == self._epochs:
+        if now - self._printed < self.SECONDS_BETWEEN or row["epoch"] == epochs:
             return
         self._printed = now
         print(
-            f"{self._title}: epoch {epoch} of {self._epochs}, "
+            f"{self._title}: epoch {row['epoch']} of {epochs}, "
             f"loss {row['loss']:.3f}, accuracy {row['accuracy']:.3f}",
             file=sys.stderr,
             flush=True,
@@ -68,32 +67,31 @@ class EpochLines:
 
 
 @contextlib.contextmanager
-def training_progress(title: str, epochs: int):
+def training_progress(title: str):
     """Shows a bar on a terminal, a line per minute elsewhere, and one closing line everywhere.
 
     Args:
         title: which task of how many.
-        epochs: number of epochs.
 
     Yields:
-        A function to call after each epoch with its row of the curve.
+        A function to call after each epoch with its row of the curve, and the number of epochs of
+        all phases so far.
     """
-    bar = _bar("epochs  {task.fields[figures]}  left")
-    lines = EpochLines(title, epochs)
-    finished, figures = 0, ""
+    bar, lines = _bar("epochs  {task.fields[figures]}  left"), EpochLines(title)
+    told = "not trained"
 
-    def on_epoch(row):
-        nonlocal finished, figures
-        finished += 1
+    def on_epoch(row, epochs):
+        nonlocal told
         figures = f"loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
-        bar.update(shown, advance=1, figures=figures)
+        told = f"{row['epoch']} epochs, training {figures}"
+        bar.update(shown, completed=row["epoch"], total=epochs, figures=figures)
         if bar.disable:
-            lines.show(finished, row)
+            lines.show(row, epochs)
 
     with bar:
-        shown = bar.add_task(title, total=epochs, figures=figures)
+        shown = bar.add_task(title, total=None, figures="")
         yield on_epoch
-    print(f"{title}: {epochs} epochs, training {figures}", file=sys.stderr)
+    print(f"{title}: {told}", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from tfcil.errors import UserError
+from tfcil.export import FORMATS, RULES
 
 
 def add(commands) -> None:
@@ -16,7 +16,7 @@ def add(commands) -> None:
         "paths", type=Path, nargs="+", metavar="PATH", help="an image, or a folder of images"
     )
     predict.add_argument(
-        "--top", type=int, default=5, metavar="K", help="how many classes to tell (5)"
+        "--top", type=int, default=5, metavar="K", help="how many classes to print (5)"
     )
     predict.add_argument("--json", action="store_true", help="print one JSON list")
     predict.set_defaults(run=_predict)
@@ -32,16 +32,15 @@ def add(commands) -> None:
         "  tflite      a .tflite file for LiteRT",
     )
     export.add_argument("model", type=Path, help="a classifier: models/TASK.keras")
-    export.add_argument(
-        "--format", choices=("keras", "savedmodel", "onnx", "tflite"), default="keras"
-    )
+    export.add_argument("--format", choices=FORMATS, default="keras")
     export.add_argument(
         "--rule",
-        choices=("logits", "nme"),
-        default="logits",
-        help="nme: predict the nearest mean of exemplars, as iCaRL does",
+        choices=RULES,
+        help="how the written model predicts (default: by its logits, as it was trained)",
     )
-    export.add_argument("--memory", type=Path, help="memory/TASK.npz, for --rule nme")
+    export.add_argument(
+        "--memory", type=Path, help="memory/TASK.npz, for a rule that reads the exemplars"
+    )
     export.add_argument("--output", type=Path, required=True, help="the file or folder to write")
     export.set_defaults(run=_export)
 
@@ -63,13 +62,15 @@ def _open(path):
         from tfcil.predict import Classifier
     classifier = Classifier.open(path)
     if not path.with_suffix(".json").exists():
-        told = f"note: {path.with_suffix('.json')} is missing, classes are told by their numbers"
-        print(told, file=sys.stderr)
+        print(
+            f"note: {path.with_suffix('.json')} is missing, classes are told by their numbers",
+            file=sys.stderr,
+        )
     return classifier
 
 
 def _told(answers):
-    """Tells on stderr of each image that cannot be read, as the answers pass."""
+    """Yields the answers, and prints an error on stderr for each image that cannot be read."""
     for answer in answers:
         if "error" in answer:
             print(f"error: {answer['error']}", file=sys.stderr, flush=True)
@@ -77,7 +78,7 @@ def _told(answers):
 
 
 def _print_json(answers) -> bool:
-    # Element by element: there may be more answers than one wants to hold.
+    # Element by element: thousands of answers need not be in memory at once.
     failed, before = False, "[\n"
     for answer in answers:
         failed |= "error" in answer
@@ -96,22 +97,18 @@ def _print_lines(answers) -> bool:
                 f"{one['class']} {100 * one['probability']:.1f}%" for one in answer["predictions"]
             )
             line = f"{answer['path']}: {', '.join(ranked)}"
-            # A file's name may be no text.
+            # A file's name need not be valid Unicode.
             print(line.encode("utf-8", "backslashreplace").decode())
     return failed
 
 
 def _export(options) -> None:
-    if (options.rule == "nme") != (options.memory is not None):
-        raise UserError(
-            "Expected --rule nme and --memory memory/TASK.npz together. "
-            f"Received: rule={options.rule}, memory={options.memory}"
-        )
-    classifier = _open(options.model)
-    from tfcil.export.nearest_mean import by_nearest_mean
+    from tfcil.evaluation.registry import primary
+    from tfcil.export.rules import predict_by
+
+    changed = predict_by(options.rule or primary(), options.memory)
+    classifier = changed(_open(options.model))
     from tfcil.export.writing import export
 
-    if options.memory:
-        classifier = by_nearest_mean(classifier, options.memory)
     export(classifier, options.format, options.output)
     print(f"{options.output}: {options.format}, {len(classifier.names)} classes")

@@ -56,7 +56,7 @@ def _params(options) -> None:
 
 
 def _tasks(options) -> None:
-    from tfcil.config.presets import rewrite_tasks
+    from tfcil.config.tasks_block import rewrite_tasks
     from tfcil.scenario import protocol
     from tfcil.stages.layout import Layout
 
@@ -75,9 +75,9 @@ def _tasks(options) -> None:
 
 def _add_task(layout, names) -> None:
     from tfcil.config.params import load_params
+    from tfcil.config.tasks_block import add_task
     from tfcil.data.datasets import class_names
     from tfcil.errors import nearest
-    from tfcil.project.create import add_task
     from tfcil.project.status import classes_in_no_task
 
     params = load_params(layout.params)

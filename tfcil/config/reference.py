@@ -1,5 +1,6 @@
 """The reference of params.yaml, written from its own types: no other text repeats them."""
 
+from tfcil.components.registry import KINDS, find, names
 from tfcil.config.params import Params
 
 _HEAD = """\
@@ -18,12 +19,19 @@ _BOUNDS = {
 
 
 def schema() -> dict:
-    """Returns the JSON schema of params.yaml."""
-    return Params.model_json_schema()
+    """Returns the JSON schema of params.yaml, with the options of every installed component."""
+    whole = Params.model_json_schema()
+    options = {}
+    for component in _components():
+        own = component.options_type.model_json_schema()
+        whole["$defs"] |= own.pop("$defs", {})
+        options[component.name] = own
+    whole["properties"]["options"]["properties"] = options
+    return whole
 
 
 def reference() -> str:
-    """Returns the reference as Markdown: a table for the top level, and one for each section."""
+    """Returns the reference as Markdown: a table for the top level, each section and component."""
     whole = schema()
     sections = {}
     for key, entry in whole["properties"].items():
@@ -35,7 +43,19 @@ def reference() -> str:
         section = whole["$defs"][name]
         title = ", ".join(f"`{key}`" for key in keys)
         parts += [f"## {title}\n", section["description"] + "\n", _table(section, whole)]
+    options = whole["properties"]["options"]["properties"]
+    for component in _components():
+        about = component.module.__doc__.split("\n\n")[0].strip()
+        parts += [f"## `options.{component.name}`\n", f"The {component.kind} {about}\n"]
+        if options[component.name]["properties"]:
+            parts.append(_table(options[component.name], whole))
+        else:
+            parts.append("It has no options.\n")
     return "\n".join(parts)
+
+
+def _components():
+    return [find(kind, name) for kind in KINDS for name in names(kind)]
 
 
 def _table(section, whole) -> str:

@@ -12,7 +12,8 @@ import yaml
 from pydantic import Field, StrictInt, field_validator
 
 from tfcil.components.sections import Section
-from tfcil.config.params import Params, read_yaml
+from tfcil.config.params import Params
+from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import UserError
 from tfcil.files import read_json
 from tfcil.stages import stage

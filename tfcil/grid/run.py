@@ -1,24 +1,24 @@
 """Runs what is missing of a grid, and writes its page."""
 
 import functools
-import hashlib
 import os
 import sys
 import time
 from pathlib import Path
 
+from tfcil.components.code import code_digest
 from tfcil.errors import UserError, nearest
 from tfcil.files import read_json, write_json
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import Run, base_of, load_grid, plan_runs, record_of
 from tfcil.grid.pool import Failure, Pool
 from tfcil.grid.worker import run_variant, train_base
+from tfcil.stages import ONCE, PER_TASK
 from tfcil.stages.layout import Layout
 
-PACKAGE = Path(__file__).resolve().parents[1]
 BASES = ".bases"
-# These parts decide no figure.
-REPORTING = ("grid", "report", "cli.py", "console.py")
+# With the components in use, the code that decides a run's figures.
+DECIDING = (*(f"tfcil.stages.{name}" for name in (*ONCE, *PER_TASK)), "tfcil.report.results")
 
 
 def run_grid(file, workers: int | None = None, only=()) -> bool:
@@ -48,11 +48,10 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
     bases = {run: folder / BASES / base_of(run.params) for run in runs if run.params}
     missing = [run for run in wanted if run.params and not run.finished]
     print(f"{len(wanted)} runs, {len(wanted) - len(missing)} of them finished or refused")
-    code = _digest_of_code()
-    if any(run.finished and run.record()["code"] != code for run in wanted):
+    if any(run.finished and run.record()["code"] != _code_of(run) for run in wanted):
         print(f"finished by another version of the code; without {folder}/ they are done again")
     if missing:
-        _run_missing(missing, bases, folder, min(workers or _cores(), len(missing)), code)
+        _run_missing(missing, bases, folder, min(workers or _cores(), len(missing)))
     write_page(grid, runs, f"tfcil grid {file}", _records_of_bases(runs, folder))
     print(f"{grid.output}.md, {grid.output}.png")
     failed = [run for run in wanted if not run.finished]
@@ -68,11 +67,12 @@ def _records_of_bases(runs, folder) -> list[dict]:
     return [read_json(record) for record in records if record.exists()]
 
 
-def _run_missing(missing: list[Run], bases, folder, workers, code) -> None:
+def _run_missing(missing: list[Run], bases, folder, workers) -> None:
     """First the tasks that variants share, then the variants; both in the same processes."""
     sharing = {bases[run]: run for run in missing if not bases[run].exists()}
     jobs = [
-        (base, functools.partial(train_base, base, run.text, code)) for base, run in sharing.items()
+        (base, functools.partial(train_base, base, run.text, code=_code_of(run)))
+        for base, run in sharing.items()
     ]
     broken = {}
     try:
@@ -86,15 +86,20 @@ def _run_missing(missing: list[Run], bases, folder, workers, code) -> None:
                 if bases[run] in broken:
                     _keep_failure(run, broken[bases[run]])
             possible = [run for run in missing if bases[run] not in broken]
-            _run_variants(pool, possible, bases, code, workers)
+            _run_variants(pool, possible, bases, workers)
     except KeyboardInterrupt:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(130)
 
 
-def _run_variants(pool, runs, bases, code, workers) -> None:
+def _run_variants(pool, runs, bases, workers) -> None:
     jobs = [
-        (run, functools.partial(run_variant, run.folder, run.text, bases[run], code, workers))
+        (
+            run,
+            functools.partial(
+                run_variant, run.folder, run.text, bases[run], _code_of(run), workers
+            ),
+        )
         for run in runs
     ]
     began = time.perf_counter()
@@ -128,9 +133,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def _digest_of_code() -> str:
-    sha = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        if file.relative_to(PACKAGE).parts[0] not in REPORTING:
-            sha.update(file.read_bytes())
-    return sha.hexdigest()[:16]
+def _code_of(run: Run) -> str:
+    """Computes the digest of the code that decides the figures of a run."""
+    choice = run.params.choice()
+    in_use = (choice.method, choice.loss, choice.first_loss, choice.correction)
+    modules = [one.component.module.__name__ for one in in_use if one]
+    return code_digest(*DECIDING, *modules)[:16]

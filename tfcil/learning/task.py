@@ -25,8 +25,8 @@ def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint
         images: (n, height, width, channels) uint8: the new images and the exemplars.
         labels: (n,) ranks of their classes; the new ones follow those the teacher knows.
         settings: the `TaskSettings`.
-        on_epoch: function called after each epoch with its row of the curve and the number of epochs
-            of all phases so far; or `None`.
+        on_epoch: function called after each epoch with its row of the curve, and the number of
+            epochs of all phases so far; or `None`.
         checkpoint: a `Checkpoint` from which a killed training goes on; `None`: none is kept.
 
     Returns:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from tfcil.config.presets import find_preset, rewrite_tasks, task_line
+from tfcil.config.presets import find_preset, packaged
+from tfcil.config.tasks_block import rewrite_tasks
 from tfcil.errors import UserError
 from tfcil.files import write_atomically
 
@@ -49,7 +50,7 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
     pipeline = own_pipeline()
     with write_atomically(folder / "dvc.yaml") as aside:
         aside.write_text(_HEAD + pipeline, encoding="utf-8")
-    for template in _beside("plots", "pipelines/plots").glob("*.json"):
+    for template in packaged("plots", "pipelines/plots").glob("*.json"):
         with write_atomically(folder / "plots" / template.name) as aside:
             shutil.copyfile(template, aside)
     _ignore_outputs(folder / ".gitignore", yaml.safe_load(pipeline))
@@ -74,7 +75,7 @@ def own_pipeline() -> str:
 
     It is this repository's own without the code among the dependencies, so the two never differ.
     """
-    source = _beside("dvc.yaml", "dvc.yaml")
+    source = packaged("dvc.yaml", "dvc.yaml")
     pipeline = yaml.safe_load(source.read_text(encoding="utf-8"))
     for name, stage in pipeline["stages"].items():
         stage = stage.get("do", stage)
@@ -86,38 +87,3 @@ def own_pipeline() -> str:
             del stage.get("do", stage)["deps"]
     text = yaml.safe_dump(pipeline, sort_keys=False, width=100, allow_unicode=True)
     return text.replace("pipelines/plots/", "plots/")
-
-
-def _beside(installed, checkout) -> Path:
-    """Where a file of ours lies: in an installed package beside this one, else in the checkout."""
-    package = Path(__file__).resolve().parent
-    found = package / installed
-    return found if found.exists() else package.parent / checkout
-
-
-def add_task(path, tasks, names) -> str:
-    """Adds a line for one more task at the end of the block `tasks:`; the rest stays to the letter.
-
-    Args:
-        path: the params.yaml.
-        tasks: the tasks that there are, by key.
-        names: names of the new classes.
-
-    Returns:
-        The key of the new task.
-
-    Raises:
-        UserError: where the file has no such block, or its tasks stand in braces.
-    """
-    path = Path(path)
-    text = path.read_text(encoding="utf-8")
-    last = list(tasks)[-1]
-    key = str(int(last) + 1).zfill(len(last)) if last.isdigit() else f"{last}_next"
-    row = task_line(key, {"classes": list(names), "after": last, "recipe": "increment"})
-    block = re.search(r"^tasks:[ \t]*(#.*)?\n(?:[ \t]+.*\n|(?=\n[ \t])\n)+", text, flags=re.M)
-    if block is None:
-        raise UserError(f"Expected a block `tasks:` with a line per task. Received: path={path}")
-    end = block.end()
-    with write_atomically(path) as aside:
-        aside.write_text(text[:end] + row + text[end:], encoding="utf-8")
-    return key

@@ -11,6 +11,7 @@ from rich.table import Table
 from tfcil.config.params import load_params
 from tfcil.data.datasets import class_names
 from tfcil.errors import UserError
+from tfcil.evaluation.registry import primary
 from tfcil.files import load_npz, read_json
 from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
@@ -81,7 +82,7 @@ def _pending(layout, params, key, changed) -> str | None:
 
 def _accuracy(path) -> float:
     evaluation = read_json(path)
-    return sum(evaluation["correct"]["cnn"]) / sum(evaluation["images"])
+    return sum(evaluation["correct"][primary()]) / sum(evaluation["images"])
 
 
 def changed_stages(layout) -> dict[str, list[str]]:

@@ -24,8 +24,8 @@ class Trainer:
     Args:
         seed: the experiment's seed.
         num_devices: that share each batch.
-        on_epoch: function called after each epoch with its row of the curve and the number of epochs
-            of all phases so far; or `None`.
+        on_epoch: function called after each epoch with its row of the curve, and the number of
+            epochs of all phases so far; or `None`.
         checkpoint: the task's `Checkpoint`, or `None`.
 
     Attributes:

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tfcil.config.params import read_yaml
+from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import UserError
 from tfcil.report.experiment import Experiment, read_experiment
 
