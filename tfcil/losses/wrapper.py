@@ -101,7 +101,7 @@ def _checked_options(function, options):
     for name, parameter in known.items():
         if name not in options and parameter.default is inspect.Parameter.empty:
             raise UserError(
-                f"{function.__name__} needs the option {name}. Received: {sorted(options)}"
+                f"{function.__name__} needs the option {name}. Received: options={sorted(options)}"
             )
     options = {name: _saved_form(name, value) for name, value in options.items()}
     for name in EARLY_CHECKS.keys() & options.keys():
