@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfcil.data.classes import imagenet100_lucir, restrict
-from tfcil.data.splits import Dataset, Split
+from tfcil.data.splits import OpenDataset, Split
 from tfcil.errors import UserError
 from tfcil.scenario import class_order
 
@@ -49,7 +49,7 @@ def test_imagenet_subset_is_not_drawn_from_another_set(wnids, change):
 def dataset():
     """Two images of each of four classes, whose pixels are 10 times the label; `b` is label 0."""
     train, test = np.array([0, 1, 2, 3, 3, 2, 1, 0]), np.array([3, 2, 1, 0])
-    return Dataset(
+    return OpenDataset(
         *(Split(labels, (labels * 10).__getitem__) for labels in (train, test)), tuple("badc")
     )
 

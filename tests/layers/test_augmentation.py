@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcil.layers.augmentation import Augmentation, augment, draw
+from tfcil.layers.augmentation import augment
+from tfcil.layers.draws import Augmentation, draw
 
 SHIFT = Augmentation(crop_padding=2, flip=True)
 RESIZED = Augmentation(flip=True, resized_crop=True)
@@ -110,7 +111,8 @@ def test_resized_crops_are_pillows_on_jax_too(tmp_path):
     """Within a compiled function, where the shapes are known and the draws are not."""
     script = (
         "import sys, jax, numpy as np\n"
-        "from tfcil.layers.augmentation import Augmentation, augment\n"
+        "from tfcil.layers.augmentation import augment\n"
+        "from tfcil.layers.draws import Augmentation\n"
         "augmentation = Augmentation(flip=True, resized_crop=True)\n"
         "given = np.load(sys.argv[1])\n"
         "run = jax.jit(lambda images, draws: augment(images, draws, augmentation))\n"

@@ -10,7 +10,7 @@ import yaml
 
 from tfcil.errors import UserError
 from tfcil.files import save_npz
-from tfcil.stages import run_all, run_stage
+from tfcil.stages.run import run_all, run_stage
 
 RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
 PARAMS = {

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tfcil.errors import UserError
-from tfcil.stages import run_all
+from tfcil.stages.run import run_all
 
 RECIPE = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant"}
 PARAMS = {

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tfcil.config.params import Params, Scenario
-from tfcil.data.splits import Dataset, Split
+from tfcil.data.splits import OpenDataset, Split
 from tfcil.data.store import read_images
 from tfcil.errors import UserError
 from tfcil.stages.layout import Layout
@@ -83,7 +83,7 @@ def test_images_of_a_folder_reach_the_files_of_their_tasks(folder):
 def test_a_class_without_images_to_evaluate_on_is_told(folder, monkeypatch):
     """Splits of tensorflow-datasets may be cut anywhere: test[:50%]."""
     some, all_ = (Split(np.array(labels), None) for labels in ([0, 1, 1, 3], [0, 1, 2, 3]))
-    dataset = Dataset(all_, some, NAMES)
+    dataset = OpenDataset(all_, some, NAMES)
     monkeypatch.setattr("tfcil.stages.prepare.open_dataset", lambda *_: dataset)
     with pytest.raises(UserError, match="images of every class in both splits") as error:
         prepare(Layout.of(folder), params({"name": "mine"}, 2))
@@ -109,7 +109,7 @@ def test_the_data_set_is_never_whole_in_memory(tmp_path, monkeypatch):
     def decode(number):
         return np.full((64, 64, 3), number % 251, "uint8")
 
-    dataset = Dataset(Split(labels, items, decode), Split(labels[:40], items, decode), NAMES)
+    dataset = OpenDataset(Split(labels, items, decode), Split(labels[:40], items, decode), NAMES)
     monkeypatch.setattr("tfcil.stages.prepare.open_dataset", lambda *_: dataset)
     tracemalloc.start()
     prepare(Layout.of(tmp_path), params({"name": "mine"}, 2, 2))
@@ -146,7 +146,7 @@ def numbered(count):
     def unread(chosen):
         raise AssertionError("the test images are not looked at")
 
-    return Dataset(Split(labels, items, decode), Split(labels[:40], unread), NAMES)
+    return OpenDataset(Split(labels, items, decode), Split(labels[:40], unread), NAMES)
 
 
 def stored_numbers(folder):

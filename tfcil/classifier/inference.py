@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfcil.layers.fused_batch_norm import fuse_batch_norm
+from tfcil.classifier.fused_batch_norm import fuse_batch_norm
 
 
 def forward(model, images, batch_size=250):

@@ -21,7 +21,7 @@ def main(arguments=None) -> None:
 
 def main_of_stage(name: str) -> None:
     """Runs one stage of the pipeline in the current folder: `python pipelines/NAME.py [TASK]`."""
-    from tfcil.stages import run_stage
+    from tfcil.stages.run import run_stage
 
     _tell_in_one_line("TFCIL_DEBUG" in os.environ, run_stage, name, *sys.argv[1:])
 

@@ -30,7 +30,7 @@ def add(commands) -> None:
 
 
 def _run(options) -> None:
-    from tfcil.stages import run_all
+    from tfcil.stages.run import run_all
 
     run_all()
     _summary(options)

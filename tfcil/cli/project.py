@@ -63,7 +63,7 @@ def _status(options) -> None:
 
 
 def _stage(options) -> None:
-    from tfcil.stages import LAST, ONCE, PER_TASK, run_stage
+    from tfcil.stages.run import LAST, ONCE, PER_TASK, run_stage
 
     known = (*ONCE, *PER_TASK, *LAST)
     if options.name not in known:

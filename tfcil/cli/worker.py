@@ -32,7 +32,7 @@ def _worker(options) -> None:
 
 
 def _train_one(patience) -> None:
-    from tfcil.stages import take_part
+    from tfcil.stages.run import take_part
 
     # While TensorFlow waits for the others, Python would not hear it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,6 +1,7 @@
-"""Data sets by name, and the files in which the tasks' images are stored."""
+"""Data sets by name, and the files in which the images of the tasks are stored."""
 
-from tfcil.data.datasets import LoadedDataset, load_dataset, open_dataset
-from tfcil.data.splits import Dataset, Split
+import lazy_loader
 
-__all__ = ["Dataset", "LoadedDataset", "Split", "load_dataset", "open_dataset"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"datasets": ["load_dataset", "open_dataset"]}
+)

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from tfcil.data.splits import Dataset, Split
+from tfcil.data.splits import OpenDataset, Split
 from tfcil.errors import UserError, nearest
 
 
-def restrict(dataset, classes) -> Dataset:
+def restrict(dataset, classes) -> OpenDataset:
     """Returns a data set with some of the classes of another; labels follow their sorted names.
 
     Args:
@@ -21,7 +21,7 @@ def restrict(dataset, classes) -> Dataset:
     """
     names = choose(dataset.class_names, classes)
     kept = [dataset.class_names.index(name) for name in names]
-    return Dataset(_restrict(dataset.train, kept), _restrict(dataset.test, kept), names)
+    return OpenDataset(_restrict(dataset.train, kept), _restrict(dataset.test, kept), names)
 
 
 def choose(known, classes) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from tfcil.data.classes import restrict
 from tfcil.data.images import resize
 from tfcil.data.own_images import open_own_images, own_class_names
-from tfcil.data.splits import Dataset, Split, of_one_shape
+from tfcil.data.splits import OpenDataset, Split, of_one_shape
 from tfcil.data.tfds import open_tfds
 from tfcil.files import load_npz
 
@@ -31,7 +31,7 @@ class LoadedDataset:
     class_names: tuple[str, ...]
 
 
-def open_dataset(params, used=None) -> Dataset:
+def open_dataset(params, used=None) -> OpenDataset:
     """Opens a data set; its images are read when they are asked for.
 
     Images of a person's own are all read once before, to find those that cannot be used.
@@ -56,7 +56,7 @@ def open_dataset(params, used=None) -> Dataset:
         dataset = restrict(dataset, params.classes)
     if fit is None:
         return dataset
-    return Dataset(dataset.train.map(fit), dataset.test.map(fit), dataset.class_names)
+    return OpenDataset(dataset.train.map(fit), dataset.test.map(fit), dataset.class_names)
 
 
 def class_names(params) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def load_dataset(params) -> LoadedDataset:
     )
 
 
-def _omniglot100() -> Dataset:
+def _omniglot100() -> OpenDataset:
     path = Path(__file__).with_name("omniglot100.npz")
     train_images, train_labels, test_images, test_labels, names = load_npz(
         path, "x_train", "y_train", "x_test", "y_test", "class_names"
@@ -96,4 +96,4 @@ def _omniglot100() -> Dataset:
         Split(labels.astype("int64"), images[..., None].__getitem__)
         for images, labels in ((train_images, train_labels), (test_images, test_labels))
     )
-    return Dataset(train, test, tuple(str(name) for name in names))
+    return OpenDataset(train, test, tuple(str(name) for name in names))

@@ -14,12 +14,12 @@ from tfcil.data.folder import EXTENSIONS, list_folder
 from tfcil.data.held_out import held_out
 from tfcil.data.images import read_image
 from tfcil.data.listing import check_class_names, one_line
-from tfcil.data.splits import Dataset, Split
+from tfcil.data.splits import OpenDataset, Split
 from tfcil.data.survey import of_both_splits, of_two_classes, survey
 from tfcil.errors import UserError
 
 
-def open_own_images(params, used=None, fit=None) -> Dataset:
+def open_own_images(params, used=None, fit=None) -> OpenDataset:
     """Opens a data set of files; each one that is used is read once, to know that it can be.
 
     Args:
@@ -49,7 +49,7 @@ def open_own_images(params, used=None, fit=None) -> Dataset:
     digests = _usable(digests, problems, params)
     _check_sides(digests, wanted, lambda file: "test" if file in test else "train", params)
     label_of = {name: label for label, name in enumerate(names)}
-    return Dataset(
+    return OpenDataset(
         _split([file for file in digests if file not in test], label_of, fit),
         _split([file for file in digests if file in test], label_of, fit),
         names,

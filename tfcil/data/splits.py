@@ -42,7 +42,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class OpenDataset:
     """A data set that is read while it is used.
 
     Args:

@@ -10,11 +10,11 @@ from difflib import get_close_matches
 import numpy as np
 
 from tfcil.console import native_messages_hidden
-from tfcil.data.splits import Dataset, Split
+from tfcil.data.splits import OpenDataset, Split
 from tfcil.errors import UserError
 
 
-def open_tfds(name, train_split="train", test_split="test") -> Dataset:
+def open_tfds(name, train_split="train", test_split="test") -> OpenDataset:
     """Opens a data set with the features `image` and `label` of tensorflow-datasets.
 
     Args:
@@ -42,7 +42,7 @@ def open_tfds(name, train_split="train", test_split="test") -> Dataset:
                 f"dataset.{key}: {name} has the splits {', '.join(builder.info.splits)}. "
                 f"Received: dataset.{key}={split}"
             )
-    return Dataset(
+    return OpenDataset(
         _split(tfds, builder, "train_split", train_split),
         _split(tfds, builder, "test_split", test_split),
         tuple(builder.info.features["label"].names),

@@ -16,8 +16,8 @@ from tfcil.config.params import Params
 from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import UserError
 from tfcil.files import read_json
-from tfcil.stages import stage
 from tfcil.stages.layout import Layout
+from tfcil.stages.run import stage
 
 # With recipes/FIRST.json, all that decides the prepared data and the training of the first task.
 SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "tasks", "model")

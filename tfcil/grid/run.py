@@ -13,8 +13,8 @@ from tfcil.grid.page import write_page
 from tfcil.grid.plan import Run, base_of, load_grid, plan_runs, record_of
 from tfcil.grid.pool import Failure, Pool
 from tfcil.grid.worker import run_variant, train_base
-from tfcil.stages import ONCE, PER_TASK
 from tfcil.stages.layout import Layout
+from tfcil.stages.run import ONCE, PER_TASK
 
 BASES = ".bases"
 # With the components in use, the code that decides a run's figures.

@@ -10,8 +10,8 @@ from pathlib import Path
 from tfcil.config.params import load_params
 from tfcil.files import read_json, write_atomically, write_json
 from tfcil.grid.plan import record_of
-from tfcil.stages import LAST, ONCE, PER_TASK, stage
 from tfcil.stages.layout import Layout
+from tfcil.stages.run import LAST, ONCE, PER_TASK, stage
 
 # `stage` takes what is alive out of garbage collection, which must not happen again and again in
 # a process that lives long: each run's models would stay.

@@ -1,6 +1,11 @@
-"""Learning from arrays of one's own, without DVC: a function per task, a class to hold on to."""
+"""Learning task by task from arrays, without files: a function, and a class with a state."""
 
-from tfcil.learning.incremental import IncrementalClassifier
-from tfcil.learning.one_task import learn
+import lazy_loader
 
-__all__ = ["IncrementalClassifier", "learn"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "incremental": ["IncrementalClassifier"],
+        "one_task": ["learn"],
+    },
+)

@@ -1,23 +1,37 @@
 """Stage `evaluate@KEY`: a task's model on the test images of all classes seen so far."""
 
+import functools
+
 import numpy as np
 
-from tfcil.classifier import num_classes, open_classifier, takes
+from tfcil.classifier import (
+    FEATURES,
+    LOGITS,
+    expose,
+    forward,
+    num_classes,
+    open_classifier,
+    takes,
+)
 from tfcil.data.store import Concatenated, read_images
 from tfcil.errors import UserError
+from tfcil.evaluation.evidence import Evidence
 from tfcil.evaluation.matrix import confusion_matrix
-from tfcil.evaluation.predict import predict
+from tfcil.evaluation.registry import measures, primary, rules
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, write_json
 from tfcil.stages.layout import Layout
-from tfcil.training import make_deterministic
+from tfcil.training.determinism import make_deterministic
 
 
 def evaluate(layout: Layout, params, key: str) -> None:
-    """Writes evaluation/KEY.json: the split, correct predictions per task, the confusion matrix.
+    """Writes evaluation/KEY.json.
+
+    It holds the split; the number of correct predictions per task, by rule; the confusion matrix
+    of the primary rule; and the measures.
 
     Args:
-        layout: where the files lie.
+        layout: the paths of the experiment.
         params: the whole params.yaml; nothing of it is read.
         key: the task.
     """
@@ -28,12 +42,11 @@ def evaluate(layout: Layout, params, key: str) -> None:
     images = Concatenated(*(part[0] for part in parts))
     labels = np.concatenate([part[1] for part in parts])
     model = _open(layout.model(key), images.shape[1:], labels.max() + 1)
-    predictions = predict(model, images, ExemplarMemory.load(layout.memory(key)))
+    run = functools.partial(forward, expose(model, LOGITS, FEATURES))
+    evidence = Evidence(run, images, labels, ExemplarMemory.load(layout.memory(key)))
+    predictions = _defined({name: rule.predict(evidence) for name, rule in rules().items()})
     first = np.cumsum([0, *(one["images"] for one in seen[:-1])])
-    correct = {
-        rule: np.add.reduceat(predicted == labels, first, dtype=int).tolist()
-        for rule, predicted in predictions.items()
-    }
+    confusion = confusion_matrix(labels, predictions[primary()], evidence.num_classes)
     write_json(
         layout.evaluation(key),
         {
@@ -41,12 +54,20 @@ def evaluate(layout: Layout, params, key: str) -> None:
             "split": manifest.get("split", "test"),
             "tasks": [one["task"] for one in seen],
             "images": [one["images"] for one in seen],
-            "correct": correct,
-            "confusion": confusion_matrix(
-                labels, predictions["cnn"], model.output.shape[-1]
-            ).tolist(),
+            "correct": {
+                rule: np.add.reduceat(predicted == labels, first, dtype=int).tolist()
+                for rule, predicted in predictions.items()
+            },
+            "confusion": confusion.tolist(),
+            "measures": _defined(
+                {name: measure.compute(evidence) for name, measure in measures().items()}
+            ),
         },
     )
+
+
+def _defined(values) -> dict:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _open(path, image_shape, classes):

@@ -15,12 +15,13 @@ from tfcil.data.store import Concatenated, read_facts, read_images
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, save_npz, write_atomically, write_json
+from tfcil.learning.task import train_task
 from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars
 from tfcil.stages.training_log import Stopwatch
-from tfcil.learning.task import train_task
-from tfcil.training import Checkpoint, make_deterministic
+from tfcil.training.checkpoint import Checkpoint
+from tfcil.training.determinism import make_deterministic
 
 
 def train(layout: Layout, params, key: str) -> None:

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoint": ["Checkpoint"],
         "phase": ["Batch", "BeforeStep", "Phase", "Term", "Transform"],
         "samplers": ["Balanced", "Joined", "Shuffled"],
-        "strategy": ["make_deterministic"],
+        "determinism": ["make_deterministic"],
         "task": ["Task"],
         "transforms": ["Clipped", "FrozenColumns"],
     },

@@ -1,4 +1,4 @@
-"""Over which devices a task is trained, and reproducible arithmetic on them."""
+"""The devices over which a task is trained."""
 
 import contextlib
 import faulthandler
@@ -13,14 +13,6 @@ from tfcil.cluster import membership
 from tfcil.cluster.team import SILENCE
 from tfcil.errors import UserError
 from tfcil.files import digest
-
-
-def make_deterministic() -> None:
-    """Has the backend give the same bytes twice, at the cost of some speed."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
 
 
 @contextlib.contextmanager

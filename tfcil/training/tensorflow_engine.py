@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
+from tfcil.classifier.fused_batch_norm import fuse_batch_norm
 from tfcil.cluster import membership
 from tfcil.layers.augmentation import augment
-from tfcil.layers.fused_batch_norm import fuse_batch_norm
 from tfcil.training.objective import objective
 from tfcil.training.phase import Batch
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcil.layers.fused_batch_norm import FusedBatchNorm, fuse_batch_norm
+from tfcil.classifier.fused_batch_norm import FusedBatchNorm, fuse_batch_norm
 
 IMAGES = np.random.default_rng(0).normal(1, 2, (4, 5, 6, 3)).astype("float32")
 
