@@ -1,5 +1,6 @@
 """tfcil export as a person runs it: nothing else is overwritten, mistakes are told in one line."""
 
+import functools
 import importlib.util
 import json
 import zipfile
@@ -8,11 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from tfcil.classifier import grown, open_classifier, save_classifier, untrained
+from tfcil.classifier import expose, forward, grown, open_classifier, save_classifier, untrained
 from tfcil.cli import main
-from tfcil.evaluation.predict import predict
+from tfcil.evaluation.evidence import Evidence
+from tfcil.evaluation.registry import primary, rules
 from tfcil.exemplars import ExemplarMemory
-from tfcil.export import FORMATS, writing
+from tfcil.export import FORMATS, RULES, writing
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +49,39 @@ def told(capfd, files, output, *options):
     return errors[0]
 
 
-def test_nearest_mean_export_predicts_what_is_evaluated(files, tmp_path):
-    options = ["--rule", "nme", "--memory", str(files / "memory.npz")]
-    export(files, tmp_path / "nme.keras", *options)
+def exported_and_evaluated(files, output, rule, *options):
+    """The probabilities of an export, and what the rule predicts in an evaluation."""
+    export(files, output, "--rule", rule, *options)
     images = np.random.default_rng(3).integers(0, 256, (40, 12, 12, 3), dtype="uint8")
+    model = expose(open_classifier(files / "model.keras"), "logits", "features")
     memory = ExemplarMemory.load(files / "memory.npz")
-    evaluated = predict(open_classifier(files / "model.keras"), images, memory)["nme"]
-    probabilities = keras.models.load_model(tmp_path / "nme.keras").predict(images, verbose=0)
+    evidence = Evidence(functools.partial(forward, model), images, np.zeros(40, int), memory)
+    probabilities = keras.models.load_model(output).predict(images, verbose=0)
+    return probabilities, rules()[rule].predict(evidence)
+
+
+def test_nearest_mean_export_predicts_what_is_evaluated(files, tmp_path):
+    options = ["--memory", str(files / "memory.npz")]
+    found = exported_and_evaluated(files, tmp_path / "nme.keras", "nme", *options)
+    probabilities, evaluated = found
     np.testing.assert_array_equal(probabilities.argmax(axis=1), evaluated)
     assert len(set(evaluated)) > 1
     cosines = np.log(probabilities)
     assert np.ptp(cosines, axis=1).max() <= 2 + 1e-6
+
+
+def test_primary_rule_is_what_is_exported_without_a_choice(files, tmp_path):
+    probabilities, evaluated = exported_and_evaluated(files, tmp_path / "a.keras", primary())
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), evaluated)
+    export(files, tmp_path / "b.keras")
+    images = np.random.default_rng(3).integers(0, 256, (40, 12, 12, 3), dtype="uint8")
+    unnamed = keras.models.load_model(tmp_path / "b.keras").predict(images, verbose=0)
+    np.testing.assert_array_equal(unnamed, probabilities)
+
+
+def test_rules_that_can_be_exported_are_rules_of_the_evaluation():
+    assert primary() in RULES
+    assert set(RULES) <= set(rules())
 
 
 def test_a_class_without_exemplars_is_told(files, tmp_path, capfd):

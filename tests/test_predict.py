@@ -1,5 +1,6 @@
 """tfcil predict: what evaluation predicts, of any image file, and an answer for each path."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -10,12 +11,13 @@ import pytest
 from photos import photos, pixels
 from PIL import Image
 
-from tfcil.classifier import grown, open_classifier, save_classifier, untrained
+from tfcil.classifier import expose, forward, grown, open_classifier, save_classifier, untrained
 from tfcil.cli import main
 from tfcil.config.params import Dataset
 from tfcil.data import load_dataset
 from tfcil.data.images import resize
-from tfcil.evaluation.predict import predict
+from tfcil.evaluation.evidence import Evidence
+from tfcil.evaluation.registry import primary, rules
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import write_json
 from tfcil.predict import BATCH_SIZE, Classifier, fitted, image_files
@@ -74,7 +76,9 @@ def test_a_folder_gets_the_answers_of_evaluation(here, characters):
         f"characters/{number:03}.png" for number in range(len(characters))
     ]
     model = open_classifier(here / "model.keras")
-    evaluated = predict(model, characters, ExemplarMemory.empty((28, 28, 1)))["cnn"]
+    outputs = functools.partial(forward, expose(model, "logits", "features"))
+    evidence = Evidence(outputs, characters, None, ExemplarMemory.empty((28, 28, 1)))
+    evaluated = rules()[primary()].predict(evidence)
     assert [one["predictions"][0]["class"] for one in answers] == [NAMES[k] for k in evaluated]
     assert len(set(evaluated)) > 1
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(characters)))

@@ -8,8 +8,10 @@ from tiny_grid import PARAMS
 
 from tfcil.config.params import Params
 from tfcil.files import write_json
+from tfcil.grid.figure import label_of
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import Grid, Run, record_of
+from tfcil.grid.results import collect
 from tfcil.grid.worker import images_seen
 
 
@@ -17,8 +19,8 @@ from tfcil.grid.worker import images_seen
 def make_run(tmp_path):
     """Makes a run with the record that a worker would have left."""
 
-    def make(variant, seed, changes=None, record=None, refused=""):
-        values = copy.deepcopy(PARAMS) | {"seed": seed}
+    def make(variant, seed, changes=None, record=None, refused="", options=None):
+        values = copy.deepcopy(PARAMS) | {"seed": seed, "options": options or {}}
         values["method"] |= changes or {}
         params = None if refused else Params.of(values, source="test")
         folder = tmp_path / "runs" / variant / str(seed)
@@ -32,7 +34,7 @@ def make_run(tmp_path):
     return make
 
 
-def record(aia, last, seconds=10.0, passes=1000, nme=None, **others):
+def record(aia, last, seconds=10.0, passes=1000, nme=None, error=None, **others):
     metrics = {
         "average_incremental_accuracy": aia,
         "last_accuracy": last,
@@ -42,6 +44,7 @@ def record(aia, last, seconds=10.0, passes=1000, nme=None, **others):
     }
     if nme is not None:
         metrics["nme"] = {"average_incremental_accuracy": nme, "last_accuracy": nme}
+    metrics["measures"] = {} if error is None else {"calibration_error": error}
     return {
         "metrics": metrics,
         "sample_passes": passes,
@@ -79,9 +82,9 @@ def cells(text, name):
 
 
 def test_mean_and_sample_deviation_over_the_seeds(page, make_run, tmp_path):
-    """By hand: AIA 50, 60, 70 have mean 60 and deviation 10; seconds 10, 20, 30 likewise."""
+    """By hand: AIA 50, 60, 70 have mean 60 and deviation 10, seconds 10, 20, 30 twice a tenth."""
     accuracies = zip((0.5, 0.6, 0.7), (0.4, 0.4, 0.4), (10, 20, 30), strict=True)
-    records = [record(aia, last, seconds, 12345, nme=0.3) for aia, last, seconds in accuracies]
+    records = [record(aia, last, seconds, 12345, 0.3, 0.05) for aia, last, seconds in accuracies]
     text = page([make_run("ours", seed, record=one) for seed, one in enumerate(records)])
     header, row = cells(text, "variant"), cells(text, "ours")
     assert dict(zip(header, row, strict=True)) == {
@@ -93,9 +96,12 @@ def test_mean_and_sample_deviation_over_the_seeds(page, make_run, tmp_path):
         "new": "100.0 ± 0.0",
         "NME AIA": "30.0 ± 0.0",
         "NME last": "30.0 ± 0.0",
+        "expected calibration error": "5.0 ± 0.0",
         "CPU seconds": "20.0 ± 10.0",
         "sample passes": "12,345",
     }
+    explained = text.partition("Accuracies and measures in percent")[2]
+    assert "; NME: nearest mean of exemplars." in explained
     assert (tmp_path / "results" / "page.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -106,6 +112,14 @@ def test_one_seed_has_no_deviation_and_no_exemplars_no_nearest_mean(page, make_r
     assert (row["AIA"], row["NME AIA"], row["NME last"]) == ("25.0", "-", "-")
 
 
+def test_a_rule_or_measure_that_no_record_has_gets_no_column(page, make_run):
+    text = page([make_run("a", 0, record=record(0.5, 0.5))])
+    assert cells(text, "variant")[1:6] == ["AIA", "last", "forgetting", "old", "new"]
+    assert "NME" not in text
+    assert "calibration" not in text
+    assert "Accuracies in percent" in text
+
+
 def test_rows_stand_by_method_in_the_order_of_the_file(page, make_run):
     names = {"z": "replay", "b": "baseline", "y": "replay", "a": "baseline"}
     runs = [make_run(name, 0, {"name": of}, record(0.5, 0.5)) for name, of in names.items()]
@@ -113,17 +127,39 @@ def test_rows_stand_by_method_in_the_order_of_the_file(page, make_run):
     assert [line for line in lines if line in names] == ["z", "y", "b", "a"]
 
 
-def test_what_bsce_saves_is_told_where_nothing_else_differs(page, make_run):
-    """By hand: 800 of 1000 passes, 9 of 12 seconds, 62.5 - 50 points."""
+def test_what_bsce_saves_is_told_where_loss_and_correction_alone_differ(page, make_run):
+    """By hand: 800 of 1000 passes, 9 of 12 seconds, 62.5 - 50 points; 900 passes, 75 - 50."""
+    corrected = {"loss": "ce", "correction": "balanced_finetuning"}
+    podnet = {"name": "podnet"}
     runs = [
-        make_run("ours ce", 0, {"loss": "ce"}, record(0.5, 0.5, 12.0, 1000)),
+        make_run(
+            *("ours ce", 0, corrected, record(0.5, 0.5, 12.0, 1000)),
+            options={"balanced_finetuning": {"epochs": 3}},
+        ),
         make_run("ours bsce", 0, {"loss": "bsce"}, record(0.625, 0.5, 9.0, 800)),
-        make_run("mild bsce", 0, {"loss": "bsce", "tau": 0.5}, record(0.9, 0.5)),
+        make_run(
+            *("mild bsce", 0, {"loss": "bsce"}, record(0.9, 0.5)), options={"bsce": {"tau": 0.5}}
+        ),
         make_run("other ce", 0, {"loss": "ce", "name": "replay"}, record(0.9, 0.5)),
+        make_run("nca", 0, podnet | {"loss": "nca"}, record(0.5, 0.5, 12.0, 1000)),
+        make_run("podnet bsce", 0, podnet | {"loss": "bsce"}, record(0.75, 0.5, 12.0, 900)),
     ]
-    text = page(runs).partition("## Second stage dropped")[2]
+    text = page(runs).partition("## Correction dropped")[2]
     rows = [line for line in text.splitlines() if line.startswith("|")][2:]
-    assert rows == ["| ours ce | ours bsce | 0.80 | 0.75 | +12.5 |"]
+    assert rows == [
+        "| ours ce | ours bsce | 0.80 | 0.75 | +12.5 |",
+        "| nca | podnet bsce | 0.90 | 1.00 | +25.0 |",
+    ]
+
+
+def test_a_colour_is_a_loss_and_the_correction_that_was_asked_for(make_run):
+    changes = {
+        "ce": {"loss": "ce"},
+        "ce, weight_aligning": {"loss": "ce", "correction": "weight_aligning"},
+        "bsce": {"loss": "bsce", "correction": "none"},
+    }
+    variants = collect([make_run(name, 0, one, record(0.5, 0.5)) for name, one in changes.items()])
+    assert [label_of(one) for one in variants] == list(changes)
 
 
 def test_failed_and_missing_runs_are_told_apart_from_the_finished(page, make_run):

@@ -92,6 +92,7 @@ def _evaluation(confusion, seen, ends, memory, split):
         "images": totals,
         "correct": correct,
         "confusion": confusion.tolist(),
+        "measures": {"calibration_error": round(0.03 * len(seen), 4)},
     }
 
 
@@ -101,14 +102,14 @@ def _write_curve(path, number, epochs):
         loss = 4 / epoch
         row = {
             "epoch": epoch,
-            "stage": "main",
+            "phase": "main",
             "images": 512,
             "loss": loss,
             "accuracy": 1 - loss / 5,
         }
         if number:
             row |= {"classification": 0.7 * loss, "distillation": 0.3 * loss}
-            row["stage"] = "main" if epoch < epochs else "balancing"
+            row["phase"] = "main" if epoch < epochs else "balancing"
         rows.append(row)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:

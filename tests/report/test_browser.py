@@ -76,7 +76,7 @@ def test_page_renders_at_desktop_and_phone_width(tmp_path, sizes, width):
     assert seen["loaded"] == []
     assert seen["scroll"] <= seen["client"] == width
     assert f"task {len(sizes) - 1:02d}" in seen["tooltip"]
-    assert "logits: " in seen["tooltip"]
+    assert "highest logit: " in seen["tooltip"]
     assert "class number 1" in seen["found"]
     assert "class number 2" not in seen["found"]
 

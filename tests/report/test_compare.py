@@ -42,6 +42,7 @@ def test_differences_are_second_minus_first(tmp_path):
     last = changes["last accuracy"]
     assert last.difference == pytest.approx(second["last_accuracy"] - first["last_accuracy"])
     assert "NME: forgetting" in changes
+    assert changes["expected calibration error"].second == second["measures"]["calibration_error"]
     assert found.parameters() == [("memory", 20, 10)]
     assert [row["all"].name for row in found.tasks()] == ["00", "01"]
     assert found.tasks()[0]["old"].first is None
@@ -49,6 +50,17 @@ def test_differences_are_second_minus_first(tmp_path):
         5 * last.difference
     )
     assert found.warnings() == []
+
+
+def test_a_rule_or_measure_that_one_experiment_lacks_is_left_out_or_undefined(tmp_path):
+    found = compared(tmp_path, ([3, 2], {}), ([3, 2], {"memory": 0}))
+    results = found.experiments[1].results
+    assert not any(change.name.startswith("NME") for change in found.headline())
+    assert len(found.curves()) == 2
+    results.measures.clear()
+    (change,) = (one for one in found.headline() if "calibration" in one.name)
+    assert (change.second, change.difference, change.verdict) == (None, None, "")
+    assert not change.more_is_better
 
 
 def test_a_fall_of_forgetting_is_good():

@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def plots(tmp_path_factory):
-    """What `dvc plots show --json` says of a made-up experiment without exemplars."""
+    """What `dvc plots show --json` says of a made-up experiment."""
     folder = tmp_path_factory.mktemp("plots")
-    layout, params = write_experiment(folder, [3, 2], memory=0)
+    layout, params = write_experiment(folder, [3, 2])
     report(layout, params)
     layout.params.write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
     shutil.copy(ROOT / "dvc.yaml", folder)
@@ -38,6 +38,12 @@ def plots(tmp_path_factory):
     return json.loads(done.stdout)
 
 
+def drawing(plots, title):
+    """The filled template: what Vega is told to draw."""
+    (one,) = plots["data"][title]
+    return one["content"]
+
+
 def points(plots, title):
     (one,) = plots["data"][title]
     return one["content"]["data"]["values"]
@@ -48,6 +54,7 @@ def test_every_plot_is_drawn(plots):
     assert list(plots["data"]) == [
         "Accuracy on all classes seen so far",
         "Accuracy on old and new classes",
+        "Measures",
         "Accuracy by task",
         "Confusion after the last task",
         "Accuracy of each class",
@@ -58,13 +65,36 @@ def test_every_plot_is_drawn(plots):
 
 def test_plots_have_the_numbers_of_the_tables(plots):
     curve = points(plots, "Accuracy on all classes seen so far")
-    assert [one["classes"] for one in curve if one["field"] == "cnn"] == ["3", "5"]
-    # The template leaves out what is empty.
-    assert {one["nme"] for one in curve} == {""}
-    assert len(points(plots, "Accuracy by task")) == 3
+    assert [(one["rule"], one["field"], one["classes"]) for one in curve] == [
+        *(("cnn", "all", "3"), ("cnn", "all", "5")),
+        *(("nme", "all", "3"), ("nme", "all", "5")),
+    ]
+    parts = points(plots, "Accuracy on old and new classes")
+    assert {(one["rule"], one["field"]) for one in parts} == {
+        *(("cnn", "old"), ("cnn", "new")),
+        *(("nme", "old"), ("nme", "new")),
+    }
+    # The template leaves out what is empty: there are no old classes after the first task.
+    assert next(one["dvc_inferred_y_value"] for one in parts if one["field"] == "old") == ""
+    measured = points(plots, "Measures")
+    assert [(one["measure"], one["classes"], one["value"]) for one in measured] == [
+        *(("calibration_error", "3", "0.03"), ("calibration_error", "5", "0.06")),
+    ]
+    assert len(points(plots, "Accuracy by task")) == 2 * 3
     assert sum(int(one["images"]) for one in points(plots, "Confusion after the last task")) == 25
     assert len(points(plots, "Accuracy of each class")) == 5
     training = points(plots, "Training")
     assert {one["term"] for one in training if one["task"] == "01"} == {
         *("loss", "accuracy", "classification", "distillation"),
     }
+
+
+def test_every_rule_has_its_line_and_its_matrix(plots):
+    """No template names a rule: the column `rule` tells the lines apart."""
+    for title in ("Accuracy on all classes seen so far", "Accuracy on old and new classes"):
+        drawn = drawing(plots, title)
+        assert drawn["encoding"]["color"]["field"] == "line"
+        line = {"calculate": "datum.rule + ', ' + datum.field", "as": "line"}
+        assert line in drawn["transform"]
+    assert drawing(plots, "Accuracy by task")["facet"]["row"]["field"] == "rule"
+    assert drawing(plots, "Measures")["facet"]["field"] == "measure"

@@ -21,7 +21,7 @@ from tfcil.stages.report import report
 EVIL = "<script>alert(1)</script>"
 FILES = {
     *("accuracy.csv", "accuracy.png", "confused_pairs.csv", "confusion.csv", "matrix.csv"),
-    *("per_class.csv", "report.html", "task_confusion.csv", "training.csv"),
+    *("measures.csv", "per_class.csv", "report.html", "task_confusion.csv", "training.csv"),
 }
 
 
@@ -49,6 +49,9 @@ def test_every_figure_on_the_page_is_that_of_metrics(three):
     for name in ("average_incremental_accuracy", "last_accuracy", "old_accuracy", "forgetting"):
         assert float(shown[name]) == metrics[name]
         assert float(shown[f"nme.{name}"]) == metrics["nme"][name]
+    error = metrics["measures"]["calibration_error"]
+    assert float(shown["measures.calibration_error"]) == error
+    assert f"{100 * error:.2f} points" in page
     assert f"{100 * metrics['last_accuracy']:.2f} %" in page
     assert f"{100 * metrics['forgetting']:.2f} points" in page.replace("−", "-")
 
@@ -62,10 +65,19 @@ def test_tables_agree_with_the_evaluations(three):
     assert [int(row["correct"]) for row in per_class] == confusion.diagonal().tolist()
     assert [row["task"] for row in per_class] == ["00"] * 3 + ["01"] * 2 + ["02"]
     assert {row["exemplars"] for row in per_class} == {"3"}  # 20 shared by 6 classes
-    matrix = {(row["after"], row["task"]): row for row in rows_of(layout, "matrix.csv")}
-    assert len(matrix) == 6
-    expected = last["correct"]["nme"][1] / last["images"][1]
-    assert float(matrix["02", "01"]["nme"]) == pytest.approx(expected, abs=1e-4)
+    matrix = {
+        (row["rule"], row["after"], row["task"]): float(row["accuracy"])
+        for row in rows_of(layout, "matrix.csv")
+    }
+    assert len(matrix) == 2 * 6
+    for rule in ("cnn", "nme"):
+        expected = last["correct"][rule][1] / last["images"][1]
+        assert matrix[rule, "02", "01"] == pytest.approx(expected, abs=1e-4)
+    measured = {
+        row["task"]: (row["measure"], row["value"]) for row in rows_of(layout, "measures.csv")
+    }
+    assert measured["02"] == ("calibration_error", str(last["measures"]["calibration_error"]))
+    assert len(measured) == 3
     between = rows_of(layout, "task_confusion.csv")
     assert sum(int(row["images"]) for row in between) == confusion.sum()
     pairs = rows_of(layout, "confused_pairs.csv")
@@ -84,7 +96,7 @@ def test_page_tells_exemplars_times_versions_and_parameters(three):
     assert page.count("data:image/png;base64") == 18  # three of each of six classes
     for word in ("exemplar 1 of class number 5", "800 MB", "2 048", "two cores", "weight_decay"):
         assert word in page
-    assert "Stages: main, balancing." in page
+    assert "Phases: main, balancing." in page
 
 
 def test_page_says_whether_figures_are_of_validation_or_test_images(three, tmp_path):
@@ -133,6 +145,7 @@ def test_one_task_of_one_class(tmp_path):
     page = page_of(*write_experiment(tmp_path, [1], memory=2))
     assert "1 class in 1 task" in page
     assert 'data-figure="forgetting" data-value=""' in page
+    assert 'data-figure="nme.forgetting" data-value=""' in page
 
 
 def test_without_exemplars_there_is_no_nme(tmp_path):
@@ -188,7 +201,7 @@ def test_stage_imports_no_framework(tmp_path):
     values = params_of([2, 2]).model_dump()
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     script = (
-        "import sys\nfrom tfcil.stages import run_stage\n"
+        "import sys\nfrom tfcil.stages.run import run_stage\n"
         f"run_stage('report', root={str(tmp_path)!r})\n"
         "assert not {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)\n"
     )

@@ -14,7 +14,7 @@ from tfcil.report.tables import write_accuracy_table, write_confusion_table
 from tfcil.stages.layout import Layout
 
 
-def evaluation(task, tasks, images, cnn, classes, nme=None):
+def evaluation(task, tasks, images, cnn, classes, nme=None, error=None):
     correct = {"cnn": cnn} if nme is None else {"cnn": cnn, "nme": nme}
     confusion = np.diag(np.arange(1, classes + 1))
     confusion[0, classes - 1] = 7
@@ -24,6 +24,7 @@ def evaluation(task, tasks, images, cnn, classes, nme=None):
         "images": images,
         "correct": correct,
         "confusion": confusion.tolist(),
+        "measures": {} if error is None else {"calibration_error": error},
     }
 
 
@@ -31,9 +32,9 @@ def evaluation(task, tasks, images, cnn, classes, nme=None):
 def evaluations():
     """A base of 3 classes and 30 images, then steps of 2 and 1 classes with 20 and 10 images."""
     return [
-        evaluation("00", ["00"], [30], [27], 3, [24]),
+        evaluation("00", ["00"], [30], [27], 3, [24], 0.125),
         evaluation("01", ["00", "01"], [30, 20], [24, 12], 5, [21, 14]),
-        evaluation("02", ["00", "01", "02"], [30, 20, 10], [15, 14, 4], 6),
+        evaluation("02", ["00", "01", "02"], [30, 20, 10], [15, 14, 4], 6, error=0.25),
     ]
 
 
@@ -53,6 +54,20 @@ def test_nme_is_reported_only_where_every_task_has_it(evaluations):
     assert "nme" not in Results(evaluations).metrics()
     both = Results(evaluations[:2]).metrics()
     assert both["nme"]["last_accuracy"] == pytest.approx(35 / 50)
+
+
+def test_a_measure_is_that_of_the_last_model_and_undefined_where_it_is_missing(evaluations):
+    assert Results(evaluations).measures == {"calibration_error": [0.125, None, 0.25]}
+    assert Results(evaluations).metrics()["measures"] == {"calibration_error": 0.25}
+    assert Results(evaluations[:2]).metrics()["measures"] == {"calibration_error": None}
+    del evaluations[0]["measures"]["calibration_error"]
+    assert Results(evaluations[:2]).metrics()["measures"] == {}
+
+
+def test_an_evaluation_without_the_primary_rule_is_told_in_one_line(evaluations):
+    del evaluations[1]["correct"]["cnn"]
+    with pytest.raises(UserError, match=r"rule cnn in the evaluation of task 01.*Received: nme"):
+        Results(evaluations)
 
 
 def test_a_single_task_has_no_figures_of_old_classes(evaluations):
@@ -83,13 +98,21 @@ def test_confusion_between_tasks_adds_up_their_classes(evaluations):
     assert results.class_accuracy()[0] == pytest.approx(1 / 8)
 
 
-def test_tables_hold_a_row_per_task_and_per_confusion(evaluations, tmp_path):
+def test_tables_hold_a_row_per_task_and_rule_and_per_confusion(evaluations, tmp_path):
+    write_accuracy_table(tmp_path / "accuracy.csv", Results(evaluations[:2]))
+    assert (tmp_path / "accuracy.csv").read_text().splitlines() == [
+        "task,classes,rule,all,old,new",
+        "00,3,cnn,0.9,,0.9",
+        "01,5,cnn,0.72,0.8,0.6",
+        "00,3,nme,0.8,,0.8",
+        "01,5,nme,0.7,0.7,0.7",
+    ]
     results = Results(evaluations)
     write_accuracy_table(tmp_path / "accuracy.csv", results)
     rows = list(csv.DictReader((tmp_path / "accuracy.csv").read_text().splitlines()))
-    assert [row["task"] for row in rows] == ["00", "01", "02"]
-    expected = {"task": "01", "classes": "5", "cnn": "0.72", "nme": "", "old": "0.8", "new": "0.6"}
-    assert rows[1] == expected
+    assert [(row["task"], row["rule"]) for row in rows] == [
+        (task, "cnn") for task in ("00", "01", "02")
+    ]
     write_confusion_table(tmp_path / "confusion.csv", results)
     rows = list(csv.DictReader((tmp_path / "confusion.csv").read_text().splitlines()))
     assert {"actual": "0", "predicted": "5", "images": "7"} in rows
@@ -99,7 +122,7 @@ def test_tables_hold_a_row_per_task_and_per_confusion(evaluations, tmp_path):
 def test_summary_names_every_figure_and_where_the_model_is(evaluations, capsys):
     print_summary(Results(evaluations[:2]), Layout())
     shown = capsys.readouterr().out
-    for word in ("0.720", "NME", "forgetting 0.100", "models/01.keras", "metrics.json"):
+    for word in ("0.720", "NME", "forgetting 0.100", "models/01.keras", "metrics.json", "0.125"):
         assert word in shown
 
 

@@ -10,8 +10,8 @@ from tfcil.stages.tensorboard import scalars
 from tfcil.stages.training_log import Stopwatch
 
 ROWS = [
-    {"epoch": 1, "stage": "main", "images": 64, "loss": 2.5, "accuracy": 0.25, "distillation": 1.5},
-    {"epoch": 2, "stage": "balancing", "images": 32, "loss": 1.5, "accuracy": 0.5},
+    {"epoch": 1, "phase": "main", "images": 64, "loss": 2.5, "accuracy": 0.25, "distillation": 1.5},
+    {"epoch": 2, "phase": "balancing", "images": 32, "loss": 1.5, "accuracy": 0.5},
 ]
 
 

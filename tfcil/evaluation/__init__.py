@@ -1,1 +1,1 @@
-"""What a model predicts on the test images, and every figure computed from it."""
+"""Rules that predict from a model, measures of it, and the figures computed from both."""

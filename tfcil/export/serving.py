@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfcil.layers.fused_batch_norm import fuse_batch_norm
+from tfcil.classifier.fused_batch_norm import fuse_batch_norm
 
 
 class Served:

@@ -1,4 +1,4 @@
-"""The picture of a grid: what every variant reaches, side by side."""
+"""The picture of a grid: the accuracies of all variants."""
 
 import itertools
 
@@ -20,14 +20,14 @@ INCHES_PER_ROW = 0.24
 def draw_variants(path, variants) -> None:
     """Draws the mean and the range over the seeds: a row per variant, a colour per loss.
 
-    Each memory budget has its own panel: without exemplars accuracies lie so much lower that
-    differences between the others would not be seen.
+    Each memory budget has its own panel: accuracies without exemplars are so much lower that they
+    would hide differences between the others.
 
     Args:
         path: the PNG file.
         variants: list of `tfcil.grid.results.Variant`, those of a method in a row.
     """
-    losses = list(dict.fromkeys(map(_loss, variants)))
+    losses = list(dict.fromkeys(map(label_of, variants)))
     colors = {loss: pyplot.get_cmap("tab10")(number) for number, loss in enumerate(losses)}
     panels: dict[int, list] = {}
     for variant in variants:
@@ -50,13 +50,15 @@ def draw_variants(path, variants) -> None:
     pyplot.close(figure)
 
 
-def _loss(variant) -> str:
+def label_of(variant) -> str:
+    """Names the loss, and the correction where it is neither the method's own nor none."""
     method = variant.params.method
-    return f"{method.loss}, adjusted" if method.logit_adjust else method.loss
+    usual = method.correction in ("default", "none")
+    return method.loss if usual else f"{method.loss}, {method.correction}"
 
 
 def _rows(variants) -> list[float]:
-    """Where each variant stands: some room goes between two methods."""
+    """Returns the height of each variant's row; methods are set apart."""
     rows = [0.0]
     for before, after in itertools.pairwise(variants):
         same = before.params.method.name == after.params.method.name
@@ -67,7 +69,7 @@ def _rows(variants) -> list[float]:
 def _draw_panel(axes, variants, colors) -> None:
     rows = _rows(variants)
     for row, variant in zip(rows, variants, strict=True):
-        color = colors[_loss(variant)]
+        color = colors[label_of(variant)]
         axes.axhline(row, color="0.93", zorder=0)
         for name, (_, marker, filled) in FIGURES.items():
             values = [100 * value for value in variant.values(name)]
@@ -83,7 +85,7 @@ def _draw_panel(axes, variants, colors) -> None:
 
 
 def _add_legends(figure, colors) -> None:
-    """Above, which colour is which loss; below, what the markers stand for."""
+    """Explains the colours above the panels and the markers below them."""
 
     def sample(marker, color, face, label):
         style = {"color": color, "markerfacecolor": face, "label": label}

@@ -1,42 +1,43 @@
-"""The page of a grid: Markdown that says what was run, how, and what came of it."""
+"""The page of a grid: Markdown with what was run, how, and the results."""
 
 import statistics
 from pathlib import Path
 
+from tfcil.evaluation.registry import heading, measures, primary, rules
 from tfcil.files import write_atomically
 from tfcil.grid.figure import draw_variants
-from tfcil.grid.results import collect, second_stage_pairs
+from tfcil.grid.results import collect, loss_pairs
 
-PERCENT = {
-    "AIA": "metrics.average_incremental_accuracy",
-    "last": "metrics.last_accuracy",
-    "forgetting": "metrics.forgetting",
-    "old": "metrics.old_accuracy",
-    "new": "metrics.new_accuracy",
-    "NME AIA": "metrics.nme.average_incremental_accuracy",
-    "NME last": "metrics.nme.last_accuracy",
+AIA, LAST = "average_incremental_accuracy", "last_accuracy"
+# Columns of the primary rule; of the other rules only the first two.
+ACCURACIES = {
+    "AIA": AIA,
+    "last": LAST,
+    "forgetting": "forgetting",
+    "old": "old_accuracy",
+    "new": "new_accuracy",
 }
 CPU_SECONDS, PASSES = "train_seconds.cpu", "sample_passes"
 
 LEGEND = """\
-Accuracies in percent, mean ± sample standard deviation over the seeds. AIA: average incremental
-accuracy; last: accuracy after the last task, on all, `old` and `new` classes; NME: nearest mean of
-exemplars. CPU seconds and sample passes (images that went through training) are those of all tasks
-but the first, whose training the variants share. `TF_NUM_INTRAOP_THREADS=1 tfcil run` writes the
-same bytes as a run of the grid; more threads add numbers up in another order."""
+Accuracies{measures} in percent, mean ± sample standard deviation over the seeds. AIA: average
+incremental accuracy; last: accuracy after the last task, on all, `old` and `new` classes{rules}.
+CPU seconds and sample passes (images that went through training) are those of all tasks but the
+first, whose training the variants share. `TF_NUM_INTRAOP_THREADS=1 tfcil run` writes the same bytes
+as a run of the grid; more threads add numbers up in another order."""
 
-SECOND_STAGE = """\
-bsce divided by ce, where nothing else differs: a method with a second, balancing stage drops it
-with bsce. AIA: bsce minus ce, in points."""
+CORRECTION = """\
+bsce divided by ce (or nca), where nothing else differs: a method with a correction drops it with
+bsce. AIA: bsce minus ce (or nca), in points."""
 
 
 def write_page(grid, runs, command: str, bases) -> None:
-    """Writes the page of a grid, and its figure beside it.
+    """Writes the page of a grid, OUTPUT.md, and its figure, OUTPUT.png.
 
     Args:
         grid: the contents of the grid file.
         runs: list of `tfcil.grid.plan.Run`, finished or not.
-        command: what a person types to get the page.
+        command: the command line that writes the page.
         bases: the records of the first tasks that variants share.
     """
     variants = collect(runs)
@@ -46,8 +47,8 @@ def write_page(grid, runs, command: str, bases) -> None:
         with write_atomically(picture) as aside:
             draw_variants(aside, variants)
         parts += [_measured(variants, bases), f"![{grid.title}]({picture.name})"]
-        parts += [_table(variants, len(grid.seeds)), LEGEND]
-        parts += _second_stage_table(variants)
+        parts += [_table(variants, len(grid.seeds)), _legend(variants)]
+        parts += _correction_table(variants)
     parts += _unfinished(runs)
     if grid.published:
         parts += ["## Published figures", grid.published.strip()]
@@ -58,7 +59,7 @@ def write_page(grid, runs, command: str, bases) -> None:
 
 
 def _measured(variants, bases) -> str:
-    """On what and how long, and a warning where the figures are not of one piece."""
+    """Says on what machine and how long; warns of runs of different code."""
     records = [record for variant in variants for record in variant.records.values()]
     workers = sorted({record["workers"] for record in records})
     # Runs of several calls count as if they had all been made in one.
@@ -74,12 +75,37 @@ def _measured(variants, bases) -> str:
     return text
 
 
-def _table(variants, num_seeds) -> str:
-    figures = {
+def _figures(variants) -> dict[str, str]:
+    """Returns the columns in percent that a variant has a value for: title and path in a record."""
+    figures = {title: f"metrics.{name}" for title, name in ACCURACIES.items()}
+    for rule in rules():
+        if rule != primary():
+            figures |= {
+                f"{heading(rule)} AIA": f"metrics.{rule}.{AIA}",
+                f"{heading(rule)} last": f"metrics.{rule}.{LAST}",
+            }
+    figures |= {measure.title: f"metrics.measures.{name}" for name, measure in measures().items()}
+    return {
         title: figure
-        for title, figure in PERCENT.items()
+        for title, figure in figures.items()
         if any(variant.values(figure) for variant in variants)
     }
+
+
+def _legend(variants) -> str:
+    """Explains the columns of the table."""
+    shown = _figures(variants)
+    named = [
+        f"; {heading(name)}: {rule.title}"
+        for name, rule in rules().items()
+        if f"{heading(name)} AIA" in shown
+    ]
+    measured = any(measure.title in shown for measure in measures().values())
+    return LEGEND.format(measures=" and measures" if measured else "", rules="".join(named))
+
+
+def _table(variants, num_seeds) -> str:
+    figures = _figures(variants)
     rows = [["variant", *figures, "CPU seconds", "sample passes"]]
     for variant in variants:
         num_runs = len(variant.records)
@@ -95,15 +121,15 @@ def _table(variants, num_seeds) -> str:
     return _markdown(rows)
 
 
-def _second_stage_table(variants) -> list[str]:
-    rows = [["ce", "bsce", "sample passes", "CPU seconds", "AIA"]]
-    for ce, bsce in second_stage_pairs(variants):
-        ratios = (bsce.mean(figure) / ce.mean(figure) for figure in (PASSES, CPU_SECONDS))
-        gain = 100 * (bsce.mean(PERCENT["AIA"]) - ce.mean(PERCENT["AIA"]))
-        rows.append([ce.name, bsce.name, *(f"{ratio:.2f}" for ratio in ratios), f"{gain:+.1f}"])
+def _correction_table(variants) -> list[str]:
+    rows = [["ce or nca", "bsce", "sample passes", "CPU seconds", "AIA"]]
+    for other, bsce in loss_pairs(variants):
+        ratios = (bsce.mean(figure) / other.mean(figure) for figure in (PASSES, CPU_SECONDS))
+        gain = 100 * (bsce.mean(f"metrics.{AIA}") - other.mean(f"metrics.{AIA}"))
+        rows.append([other.name, bsce.name, *(f"{ratio:.2f}" for ratio in ratios), f"{gain:+.1f}"])
     if len(rows) == 1:
         return []
-    return ["## Second stage dropped", SECOND_STAGE, _markdown(rows)]
+    return ["## Correction dropped", CORRECTION, _markdown(rows)]
 
 
 def _unfinished(runs) -> list[str]:

@@ -1,8 +1,9 @@
-"""What was measured of the variants of a grid."""
+"""The records of a grid, gathered by variant."""
 
 import statistics
 from dataclasses import dataclass
 
+from tfcil.components.registry import names
 from tfcil.config.params import Params
 
 
@@ -13,7 +14,7 @@ class Variant:
     Attributes:
         name: its name.
         params: its settings, with any of its seeds.
-        records: what came of each run, by seed.
+        records: contents of record.json, by seed.
     """
 
     name: str
@@ -24,10 +25,10 @@ class Variant:
         """Looks a figure up in every record.
 
         Args:
-            figure: where it stands, such as `"metrics.last_accuracy"`.
+            figure: its path in a record, such as `"metrics.last_accuracy"`.
 
         Returns:
-            A number per seed, none where any of them lacks it.
+            A list of one number per seed; empty if any record lacks the figure.
         """
         found = [_look_up(record, figure.split(".")) for record in self.records.values()]
         return [] if None in found else found
@@ -44,7 +45,7 @@ def _look_up(record, path):
 
 
 def collect(runs) -> list[Variant]:
-    """Gathers the finished runs by variant: methods in the order of the file, and so within them.
+    """Gathers the finished runs by variant, those of a method in a row, in the order of the file.
 
     Args:
         runs: list of `tfcil.grid.plan.Run`.
@@ -55,31 +56,33 @@ def collect(runs) -> list[Variant]:
             variant = variants.setdefault(run.variant, Variant(run.variant, run.params, {}))
             variant.records[run.seed] = run.record()
     methods = list(dict.fromkeys(run.params.method.name for run in runs if run.params))
-    names = list(dict.fromkeys(run.variant for run in runs))
+    order = list(dict.fromkeys(run.variant for run in runs))
     return sorted(
         variants.values(),
-        key=lambda one: (methods.index(one.params.method.name), names.index(one.name)),
+        key=lambda one: (methods.index(one.params.method.name), order.index(one.name)),
     )
 
 
-def second_stage_pairs(variants) -> list[tuple[Variant, Variant]]:
-    """Finds what differs in nothing but ce or bsce, and whether there is a second stage.
+def loss_pairs(variants) -> list[tuple[Variant, Variant]]:
+    """Finds the variants with bsce that differ from one with ce or nca in loss and correction only.
 
     Args:
         variants: list of `Variant`.
 
     Returns:
-        Pairs of a variant with ce and its counterpart with bsce.
+        Pairs of a variant with ce or nca and its counterpart with bsce.
     """
-    pairs = []
-    for ce in (one for one in variants if one.params.method.loss == "ce"):
-        for bsce in (one for one in variants if one.params.method.loss == "bsce"):
-            if _all_but_loss(ce) == _all_but_loss(bsce):
-                pairs.append((ce, bsce))
-    return pairs
+    return [
+        (other, bsce)
+        for other in variants
+        for bsce in variants
+        if other.params.method.loss in ("ce", "nca")
+        and bsce.params.method.loss == "bsce"
+        and _all_but_loss(other) == _all_but_loss(bsce)
+    ]
 
 
 def _all_but_loss(variant) -> dict:
-    return variant.params.model_dump(
-        exclude={"seed": True, "second_stage": True, "method": {"loss", "second_stage"}},
-    )
+    # Options of a correction decide nothing where another one or none is in use.
+    ignored = {"seed": True, "method": {"loss", "correction"}, "options": set(names("correction"))}
+    return variant.params.model_dump(exclude=ignored)

@@ -1,4 +1,4 @@
-"""All that the page of an experiment tells: read from its files, of which some may be missing."""
+"""The contents of an experiment's files, as its page shows them; some files may be missing."""
 
 import csv
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json
 from tfcil.report.results import Results
 
-_TEXT = ("stage",)
-_NOT_A_TERM = ("epoch", "stage", "images", "loss", "accuracy", "alpha")
+# Columns of a training curve that are neither a term of the loss nor a learned coefficient.
+_FIXED = ("epoch", "phase", "images", "loss", "accuracy")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment as its files tell it.
+    """The contents of an experiment's files.
 
     Attributes:
         results: its `Results`.
         params: the sections of its params.yaml, as dictionaries.
-        class_names: of all classes, in the order of arrival.
+        class_names: names of all classes, in the order of arrival.
         curves: a list of rows per task, without tasks whose curve is missing.
-        logs: contents of logs/KEY.json per task, likewise.
+        logs: contents of logs/KEY.json per task, without tasks whose log is missing.
         kept: the exemplars after the last task, or `None` where the file is missing.
     """
 
@@ -37,7 +37,7 @@ class Experiment:
         return [task for task in self.results.tasks if task not in found]
 
     def task_title(self, number: int) -> str:
-        """Returns how a task is called in tooltips."""
+        """Returns the name of a task in tooltips."""
         task, classes = self.results.tasks[number], self.results.num_classes[number]
         return f"task {task}, {classes} class{'es' if classes > 1 else ''}"
 
@@ -46,9 +46,9 @@ def read_results(layout, tasks) -> Results:
     """Reads the evaluations of the given tasks.
 
     Args:
-        layout: where the files lie.
-        tasks: their keys in the order of arrival. The folder evaluation/ may hold more than these,
-            so it is never globbed.
+        layout: the paths of the experiment.
+        tasks: their keys in the order of arrival. The folder evaluation/ may hold files of other
+            tasks, so it is never listed.
     """
     return Results([read_json(layout.evaluation(key)) for key in tasks])
 
@@ -57,7 +57,7 @@ def read_experiment(layout, params: dict) -> Experiment:
     """Reads an experiment; only the evaluations are required.
 
     Args:
-        layout: where the files lie.
+        layout: the paths of the experiment.
         params: the sections of its params.yaml, as dictionaries.
 
     Raises:
@@ -74,13 +74,9 @@ def read_experiment(layout, params: dict) -> Experiment:
 
 
 def terms_of(rows) -> list[str]:
-    """Returns the names of the loss terms in a training curve."""
-    return [name for name in {name: None for row in rows for name in row} if is_term(name)]
-
-
-def is_term(name: str) -> bool:
-    """Tells whether a column of a training curve is a term of the loss."""
-    return name not in _NOT_A_TERM
+    """Returns the names of the loss terms and learned coefficients in a training curve."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [name for name in names if name not in _FIXED]
 
 
 def _class_names(path, count) -> list[str]:
@@ -96,20 +92,20 @@ def _class_names(path, count) -> list[str]:
 
 
 def _read_curve(path) -> list[dict]:
-    """Reads a training curve; a term that a stage does not have is left out of its rows."""
+    """Reads a training curve; a term that a phase does not have is left out of its rows."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [
                 {
-                    name: value if name in _TEXT else float(value)
+                    name: value if name == "phase" else float(value)
                     for name, value in row.items()
                     if value
                 }
                 for row in csv.DictReader(file)
             ]
-        complete = rows and all({"epoch", "loss", "accuracy"} <= set(row) for row in rows)
+        complete = rows and all(set(_FIXED) <= set(row) for row in rows)
     except (ValueError, TypeError, csv.Error):
         complete = False
     if not complete:
         raise UserError(f"Expected a training curve as the stage train writes. Received: {path}")
-    return [{"stage": "main"} | row for row in rows]
+    return rows

@@ -1,12 +1,11 @@
 """The picture of an experiment: accuracy as classes arrive, and the accuracy matrix."""
 
 from tfcil.errors import UserError
-
-LABELS = {"cnn": "logits", "nme": "nearest mean of exemplars"}
+from tfcil.evaluation.registry import primary, rules
 
 
 def draw_accuracy(path, results) -> None:
-    """Draws accuracy after each task, and per task in a matrix.
+    """Draws a curve of the accuracy after each task per rule, and the primary rule's matrix.
 
     Args:
         path: the PNG file.
@@ -16,16 +15,16 @@ def draw_accuracy(path, results) -> None:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for rule, matrix in results.matrices.items():
         aia = matrix.average_incremental_accuracy()
-        label = f"{LABELS[rule]} (average {aia:.3f})"
+        label = f"{rules()[rule].title} (average {aia:.3f})"
         left.plot(results.num_classes, matrix.curve(), marker="o", label=label)
     left.set(xlabel="classes seen", ylabel="accuracy", ylim=(0, 1.02))
     left.set_title("All classes seen so far")
     left.grid(alpha=0.3)
     left.legend(loc="lower left")
-    accuracies = results.matrices["cnn"].accuracies()
+    accuracies = results.primary.accuracies()
     shown = right.imshow(accuracies, vmin=0, vmax=1, cmap="viridis")
     right.set(xlabel="test images of task", ylabel="after task")
-    right.set_title("Accuracy by task (logits)")
+    right.set_title(f"Accuracy by task ({rules()[primary()].title})")
     positions = range(len(results.tasks))
     if len(results.tasks) <= 12:
         right.set_xticks(positions, results.tasks)

@@ -4,6 +4,7 @@ import numpy as np
 
 from tfcil.errors import UserError
 from tfcil.evaluation.matrix import AccuracyMatrix
+from tfcil.evaluation.registry import measures, primary, rules
 
 
 class Results:
@@ -14,14 +15,17 @@ class Results:
 
     Attributes:
         tasks: keys of the tasks.
-        matrices: an `AccuracyMatrix` per prediction rule: `cnn`, and `nme` where every evaluation
-            has it.
+        matrices: an `AccuracyMatrix` for each rule that predicted after every task, by the rule's
+            name, the primary one first.
+        measures: a list with a value per task for each measure, by its name; `None` where it is
+            undefined. A measure that is nowhere defined is left out.
         num_classes: classes seen after each task.
-        confusion: confusion matrix after the last task, rows are true classes.
+        confusion: confusion matrix of the primary rule after the last task, rows are true classes.
         split: `test`, or `validation` where all were measured on images held out of training.
 
     Raises:
-        UserError: where the evaluations are not those of one chain of tasks.
+        UserError: where the evaluations are not those of one chain of tasks, or have no
+            predictions of the primary rule.
     """
 
     def __init__(self, evaluations):
@@ -32,19 +36,32 @@ class Results:
                     f"Expected the evaluation of task {one['task']} to cover the tasks "
                     f"{self.tasks[: position + 1]}. Received: tasks={one['tasks']}"
                 )
-        rules = [
-            rule for rule in ("cnn", "nme") if all(rule in one["correct"] for one in evaluations)
-        ]
+            if primary() not in one["correct"]:
+                raise UserError(
+                    f"Expected predictions of the rule {primary()} in the evaluation of task "
+                    f"{one['task']}: run the stage evaluate again. "
+                    f"Received: {', '.join(one['correct']) or 'none'}"
+                )
         totals = _lower_triangle([one["images"] for one in evaluations])
         self.matrices = {
             rule: AccuracyMatrix(
                 _lower_triangle([one["correct"][rule] for one in evaluations]), totals
             )
-            for rule in rules
+            for rule in rules()
+            if all(rule in one["correct"] for one in evaluations)
         }
+        found = {
+            name: [one.get("measures", {}).get(name) for one in evaluations] for name in measures()
+        }
+        self.measures = {name: values for name, values in found.items() if set(values) != {None}}
         self.num_classes = [len(one["confusion"]) for one in evaluations]
         self.confusion = np.array(evaluations[-1]["confusion"])
         self.split = _only(one.get("split", "test") for one in evaluations)
+
+    @property
+    def primary(self) -> AccuracyMatrix:
+        """The accuracy matrix of the primary rule."""
+        return self.matrices[primary()]
 
     @property
     def num_images(self) -> int:
@@ -67,11 +84,14 @@ class Results:
         return np.add.reduceat(np.add.reduceat(self.confusion, first, axis=0), first, axis=1)
 
     def metrics(self) -> dict:
-        """Returns the contents of metrics.json: fractions, `None` where a figure is undefined."""
-        cnn = self.matrices["cnn"].summary()
-        if "nme" in self.matrices:
-            cnn["nme"] = self.matrices["nme"].summary()
-        return cnn
+        """Returns the contents of metrics.json: fractions, `None` where a figure is undefined.
+
+        Figures of the primary rule are at the top, those of another rule under its name, and the
+        measures of the last model under `measures`.
+        """
+        summaries = {rule: matrix.summary() for rule, matrix in self.matrices.items()}
+        figures = summaries.pop(primary()) | summaries
+        return figures | {"measures": {name: values[-1] for name, values in self.measures.items()}}
 
 
 def _only(splits) -> str:

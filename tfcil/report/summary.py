@@ -3,25 +3,26 @@
 from rich.console import Console
 from rich.table import Table
 
-from tfcil.report.tables import accuracy_rows
+from tfcil.evaluation.registry import heading, measures
+from tfcil.report.tables import task_rows
 
 
 def print_summary(results, layout) -> None:
-    """Prints accuracy after each task, the figures of the experiment, and where its files are.
+    """Prints a table with a row per task, the figures of the experiment, and its file paths.
 
     Args:
         results: the experiment's `Results`.
-        layout: where the files lie.
+        layout: the paths of the experiment.
     """
     console, last = Console(), results.tasks[-1]
     where = "" if results.split == "test" else f" ({results.split} images)"
     table = Table(title=f"Accuracy on all classes seen so far{where}")
-    for column in ("task", "classes", *(rule.upper() for rule in results.matrices), "old", "new"):
+    titles = [measures()[name].title for name in results.measures]
+    for column in ("task", "classes", *map(heading, results.matrices), "old", "new", *titles):
         table.add_column(column, justify="right")
-    for row in accuracy_rows(results):
-        figures = [row[name] for name in (*results.matrices, "old", "new")]
-        shown = ["-" if figure == "" else f"{figure:.3f}" for figure in figures]
-        table.add_row(row["task"], str(row["classes"]), *shown)
+    for row in task_rows(results):
+        figures = (*row["all"].values(), row["old"], row["new"], *row["measures"].values())
+        table.add_row(row["task"], str(row["classes"]), *map(_shown, figures))
     console.print(table)
     for rule, matrix in results.matrices.items():
         shown = [
@@ -29,10 +30,14 @@ def print_summary(results, layout) -> None:
             for name, value in matrix.summary().items()
             if value is not None
         ]
-        console.print(f"{rule.upper()}: " + ", ".join(shown), highlight=False, soft_wrap=True)
+        console.print(f"{heading(rule)}: " + ", ".join(shown), highlight=False, soft_wrap=True)
     console.print(
         f"model: {layout.model(last)}  classes: {layout.class_names(last)}  "
         f"figures: {layout.metrics}, {layout.report / 'report.html'}",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _shown(figure) -> str:
+    return "-" if figure is None else f"{figure:.3f}"

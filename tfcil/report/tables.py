@@ -1,22 +1,22 @@
 """The data behind every figure, as CSV files in report/."""
 
 import csv
+import math
 
 import numpy as np
-
-from tfcil.report.experiment import is_term
 
 
 def write_tables(folder, experiment) -> None:
     """Writes every CSV file of the report; equal results give equal bytes.
 
     Args:
-        folder: where there is nothing yet.
+        folder: an empty folder.
         experiment: the `Experiment`.
     """
     results = experiment.results
     write_accuracy_table(folder / "accuracy.csv", results)
     write_confusion_table(folder / "confusion.csv", results)
+    _write(folder / "measures.csv", _measure_rows(results))
     _write(folder / "matrix.csv", _matrix_rows(results))
     _write(folder / "task_confusion.csv", _task_confusion_rows(results))
     _write(folder / "per_class.csv", _class_rows(experiment))
@@ -29,28 +29,52 @@ def _write(path, rows) -> None:
         csv.writer(file).writerows(rows)
 
 
+def task_rows(results) -> list[dict]:
+    """Computes what is known after each task.
+
+    Args:
+        results: the experiment's `Results`.
+
+    Returns:
+        A dictionary per task: `task`; `classes` seen; `all`, the accuracy on them by rule; `old`
+        and `new`, those of the primary rule on old and new classes; `measures`, by name. Values are
+        floats, `None` where undefined.
+    """
+    curves = {rule: matrix.curve().tolist() for rule, matrix in results.matrices.items()}
+    rows = []
+    for number, task in enumerate(results.tasks):
+        old, new = results.primary.old_new(number)
+        row = {"task": task, "classes": results.num_classes[number]}
+        row["all"] = {rule: curve[number] for rule, curve in curves.items()}
+        row |= {"old": None if math.isnan(old) else old, "new": new}
+        row["measures"] = {name: values[number] for name, values in results.measures.items()}
+        rows.append(row)
+    return rows
+
+
 def write_accuracy_table(path, results) -> None:
-    """Writes a row per task: classes seen, and accuracy on all, old and new ones.
+    """Writes a row per task and rule: classes seen, and accuracy on all, old and new ones.
 
     Args:
         path: the CSV file.
         results: the experiment's `Results`.
     """
-    rows = accuracy_rows(results)
-    _write(path, [list(rows[0]), *(row.values() for row in rows)])
+    _write(path, _accuracy_rows(results))
 
 
-def accuracy_rows(results) -> list[dict]:
-    """Computes the rows of `write_accuracy_table`; an accuracy that is undefined is empty."""
-    curves = {rule: matrix.curve() for rule, matrix in results.matrices.items()}
-    rows = []
-    for position, task in enumerate(results.tasks):
-        old, new = results.matrices["cnn"].old_new(position)
-        # `dvc plots` wants the column also where there is no nearest mean of exemplars.
-        row = {"task": task, "classes": results.num_classes[position], "cnn": "", "nme": ""}
-        row |= {rule: _rounded(curve[position]) for rule, curve in curves.items()}
-        rows.append(row | {"old": _rounded(old), "new": _rounded(new)})
-    return rows
+def _accuracy_rows(results):
+    yield ["task", "classes", "rule", "all", "old", "new"]
+    for rule, matrix in results.matrices.items():
+        for number, accuracy in enumerate(matrix.curve()):
+            figures = map(_rounded, (accuracy, *matrix.old_new(number)))
+            yield [results.tasks[number], results.num_classes[number], rule, *figures]
+
+
+def _measure_rows(results):
+    yield ["task", "classes", "measure", "value"]
+    for name, values in results.measures.items():
+        for task, classes, value in zip(results.tasks, results.num_classes, values, strict=True):
+            yield [task, classes, name, "" if value is None else _rounded(value)]
 
 
 def _rounded(figure):
@@ -70,12 +94,12 @@ def write_confusion_table(path, results) -> None:
 
 
 def _matrix_rows(results):
-    rules = results.matrices
-    accuracies = {rule: matrix.accuracies() for rule, matrix in rules.items()}
-    yield ["after", "task", *rules]
-    for row, after in enumerate(results.tasks):
-        for column, task in enumerate(results.tasks[: row + 1]):
-            yield [after, task, *(_rounded(one[row, column]) for one in accuracies.values())]
+    yield ["after", "task", "rule", "accuracy"]
+    for rule, matrix in results.matrices.items():
+        accuracies = matrix.accuracies()
+        for row, after in enumerate(results.tasks):
+            for column, task in enumerate(results.tasks[: row + 1]):
+                yield [after, task, rule, _rounded(accuracies[row, column])]
 
 
 def _task_confusion_rows(results):
@@ -122,10 +146,10 @@ def _pair_rows(experiment):
 
 
 def _training_rows(experiment):
-    """Long form, a row per value: tasks and stages have terms of their own."""
-    yield ["task", "stage", "epoch", "term", "value"]
+    """Long form, a row per value: tasks and phases have terms of their own."""
+    yield ["task", "phase", "epoch", "term", "value"]
     for task, rows in experiment.curves.items():
         for row in rows:
             for name, value in row.items():
-                if is_term(name) or name in ("loss", "accuracy", "alpha"):
-                    yield [task, row["stage"], int(row["epoch"]), name, value]
+                if name not in ("epoch", "phase", "images"):
+                    yield [task, row["phase"], int(row["epoch"]), name, value]

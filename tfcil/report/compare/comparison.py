@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from tfcil.evaluation.registry import heading, measures, primary, rules
 from tfcil.report.experiment import Experiment
-from tfcil.report.page.tasks import RULES
 
-FIGURES = {  # whether more is better
+FIGURES = {  # of the accuracies: their names in tables, and whether more is better
     "average_incremental_accuracy": ("average incremental accuracy", True),
     "last_accuracy": ("last accuracy", True),
     "old_accuracy": ("old classes", True),
@@ -20,7 +20,7 @@ class Change:
     """A figure of both experiments.
 
     Attributes:
-        name: of the figure, the task or the class.
+        name: name of the figure, the task or the class.
         first, second: fractions, `None` where undefined.
         more_is_better: whether a rise is good.
     """
@@ -50,26 +50,32 @@ class Comparison:
     """Two experiments.
 
     Attributes:
-        names: what they are called.
-        experiments: both.
+        names: their names on the page.
+        experiments: their contents, in the same order.
     """
 
     names: tuple[str, str]
     experiments: tuple[Experiment, Experiment]
 
     def headline(self) -> list[Change]:
-        """Computes the figures of the whole experiments."""
-        found = [experiment.results.metrics() for experiment in self.experiments]
-        changes = [
-            Change(text, *(one[name] for one in found), more)
-            for name, (text, more) in FIGURES.items()
-        ]
-        if all("nme" in one for one in found):
-            changes += [
-                Change(f"NME: {text}", *(one["nme"][name] for one in found), more)
-                for name, (text, more) in FIGURES.items()
-            ]
+        """Computes the figures of the whole experiments, those of each rule, then the measures."""
+        first, second = (one.results.metrics() for one in self.experiments)
+        changes = _changes(first, second, "")
+        for rule in self._common_rules():
+            if rule != primary():
+                changes += _changes(first[rule], second[rule], f"{heading(rule)}: ")
+        for name, measure in measures().items():
+            values = [one["measures"].get(name) for one in (first, second)]
+            if values != [None, None]:
+                changes.append(Change(measure.title, *values, not measure.less_is_better))
         return changes
+
+    def _common_rules(self) -> list[str]:
+        return [
+            rule
+            for rule in rules()
+            if all(rule in one.results.matrices for one in self.experiments)
+        ]
 
     def parameters(self) -> list[tuple[str, object, object]]:
         """Returns the parameters that differ: key, value in the first, value in the second."""
@@ -90,10 +96,10 @@ class Comparison:
         return next((number for number, (a, b) in enumerate(pairs) if a != b), len(pairs))
 
     def tasks(self) -> list[dict[str, Change]]:
-        """Computes accuracy on all, old and new classes after each task that both have."""
+        """Computes the primary rule's accuracy on all, old and new classes by common task."""
         rows = []
         for number in range(self.common_tasks()):
-            matrices = [one.results.matrices["cnn"] for one in self.experiments]
+            matrices = [one.results.primary for one in self.experiments]
             task = self.experiments[0].results.tasks[number]
             pairs = {
                 "all": [matrix.curve()[number] for matrix in matrices],
@@ -118,17 +124,16 @@ class Comparison:
         """Computes the accuracy on all seen classes: a name, and accuracy by number of classes."""
         return [
             (
-                f"{name}: {RULES[rule]}",
+                f"{name}: {rules()[rule].title}",
                 dict(zip(one.results.num_classes, matrix.curve().tolist(), strict=True)),
             )
-            for rule in RULES
-            if all(rule in one.results.matrices for one in self.experiments)
+            for rule in self._common_rules()
             for name, one in zip(self.names, self.experiments, strict=True)
             for matrix in [one.results.matrices[rule]]
         ]
 
     def warnings(self) -> list[str]:
-        """Tells in plain words why figures may not be comparable."""
+        """Returns sentences that say why figures may not be comparable."""
         first, second = (one.results for one in self.experiments)
         said = []
         if first.split != second.split:
@@ -150,6 +155,13 @@ class Comparison:
                 else "They have no task in common: only the whole experiments are compared."
             )
         return said
+
+
+def _changes(first, second, prefix) -> list[Change]:
+    return [
+        Change(prefix + title, first[name], second[name], more)
+        for name, (title, more) in FIGURES.items()
+    ]
 
 
 def _known(value) -> float | None:

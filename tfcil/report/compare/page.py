@@ -7,9 +7,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tfcil.report.page.build import facts_of, title_of
-from tfcil.report.page.chart import Axis, Series, accuracy_axis, bar_chart, line_chart, task_ticks
+from tfcil.report.page.chart import (
+    Series,
+    accuracy_axis,
+    bar_chart,
+    fraction_axis,
+    line_chart,
+    task_ticks,
+)
 from tfcil.report.page.render import points, render, setting, share
 from tfcil.report.page.tasks import classes_axis
+
+DIFFERENCE = "difference in points"
 
 
 def comparison_page(comparison) -> str:
@@ -76,25 +85,18 @@ def _curve(comparison) -> dict:
     )
 
 
-def _difference_axis(values) -> Axis:
-    """An axis of differences that ends at hundredths around them, and holds 0."""
-    low, high = min(0, *values), max(0, *values)
-    low, high = math.floor(low * 100) / 100, math.ceil(high * 100) / 100
-    return Axis("difference in points", low, high if high > low else low + 0.01, percent=True)
-
-
 def _task_chart(tasks) -> dict:
     series = [
         Series(f"{name} classes", [row[name].difference for row in tasks])
         for name in ("old", "new")
     ]
-    known = [value for one in series for value in one.values if value is not None]
+    differences = [value for one in series for value in one.values]
     keys = [row["all"].name for row in tasks]
     return bar_chart(
         "Difference on old and new classes after each task",
         [f"task {key}" for key in keys],
         series,
-        _difference_axis(known),
+        fraction_axis(differences, DIFFERENCE),
         task_ticks(keys),
         "after task",
     )
@@ -102,7 +104,7 @@ def _task_chart(tasks) -> dict:
 
 def _class_chart(classes) -> dict:
     values = [change.difference for change in classes]
-    axis = _difference_axis([value for value in values if value is not None])
+    axis = fraction_axis(values, DIFFERENCE)
     names = [change.name for change in classes]
     step = math.ceil(len(names) / 6)
     ticks = [(number, str(number + 1)) for number in range(0, len(names), step)]

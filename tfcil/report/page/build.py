@@ -1,17 +1,20 @@
 """Makes the page of one experiment."""
 
+from tfcil.evaluation.registry import measures
 from tfcil.report.page.classes import class_chart, class_rows, pictured_exemplars
 from tfcil.report.page.confusion import confusion_figure, most_confused
+from tfcil.report.page.measures import measure_cards, measure_curves
 from tfcil.report.page.render import render
 from tfcil.report.page.tasks import (
     accuracy_curve,
     accuracy_matrix,
     cards,
     old_and_new,
+    rules_of,
     task_confusion,
 )
 from tfcil.report.page.training import costs, environment, training_charts
-from tfcil.report.tables import accuracy_rows
+from tfcil.report.tables import task_rows
 
 
 def experiment_page(experiment) -> str:
@@ -35,12 +38,15 @@ def experiment_page(experiment) -> str:
         num_classes=results.num_classes[-1],
         validation=params.get("validation"),
         cards=cards(results),
-        nme="nme" in results.matrices,
+        measures={name: measures()[name] for name in results.measures},
+        measure_cards=measure_cards(results),
+        rules=rules_of(results),
         accuracy_curve=accuracy_curve(experiment),
         old_and_new=old_and_new(experiment),
         accuracy_matrix=accuracy_matrix(results),
         task_confusion=task_confusion(results),
-        accuracy_rows=accuracy_rows(results),
+        measure_curves=measure_curves(experiment),
+        task_rows=task_rows(results),
         confusion=confusion_figure(experiment),
         pairs=most_confused(experiment),
         class_rows=rows,
@@ -57,7 +63,7 @@ def experiment_page(experiment) -> str:
 
 
 def title_of(params) -> str:
-    """Names an experiment by what decides most."""
+    """Returns the data set, method and loss of an experiment as one line."""
     method = params.get("method", {})
     named = " + ".join(str(method[key]) for key in ("name", "loss") if method.get(key))
     return f"{params.get('dataset', {}).get('name', 'images')}: {named or 'one model'}"

@@ -75,6 +75,13 @@ def number_axis(values, title) -> Axis:
     return Axis(title, low, high if high > low else low + 1)
 
 
+def fraction_axis(values, title) -> Axis:
+    """Makes an axis of fractions that ends at hundredths around the values, and holds 0."""
+    known = [value for value in values if value is not None] or [0]
+    low, high = math.floor(min(0, *known) * 100) / 100, math.ceil(max(0, *known) * 100) / 100
+    return Axis(title, low, high if high > low else low + 0.01, percent=True)
+
+
 def task_ticks(tasks, most=8) -> list:
     """Returns (position, key) of some tasks at even distances."""
     step = math.ceil(len(tasks) / most)

@@ -1,5 +1,6 @@
 """Figures of the tasks: accuracy as classes arrive, old and new, by task, between tasks."""
 
+from tfcil.evaluation.registry import heading, primary, rules
 from tfcil.report.page.chart import (
     Axis,
     Series,
@@ -10,26 +11,20 @@ from tfcil.report.page.chart import (
     task_ticks,
 )
 from tfcil.report.page.heat import heat_map, lowest_tenth
-from tfcil.report.tables import accuracy_rows
-
-RULES = {"cnn": "logits", "nme": "nearest mean of exemplars"}
+from tfcil.report.tables import task_rows
 
 
 def cards(results) -> list[dict]:
-    """Computes the headline figures, each with that of NME beside.
+    """Computes the headline figures of the primary rule, each with those of the other rules.
 
     Returns:
-        Dictionaries with `title`, `value`, `nme`, `kind` (`share` or `points`) and `about`.
+        Dictionaries with `name`, `title`, `value`, `kind` (`"share"` or `"points"`), `about`, and
+        `others`: (heading, name, value) of each other rule.
     """
     figures = results.metrics()
-    nme = figures.get("nme", {})
+    others = [rule for rule in results.matrices if rule != primary()]
     shown = (
-        (
-            "average_incremental_accuracy",
-            "AIA",
-            "share",
-            "average incremental accuracy",
-        ),
+        ("average_incremental_accuracy", "AIA", "share", "average incremental accuracy"),
         ("last_accuracy", "Last accuracy", "share", "all classes, last model"),
         ("old_accuracy", "Old classes", "share", "earlier tasks, last model"),
         ("new_accuracy", "New classes", "share", "last task, last model"),
@@ -40,19 +35,34 @@ def cards(results) -> list[dict]:
             "name": name,
             "title": title,
             "value": figures[name],
-            "nme": nme.get(name),
             "kind": kind,
             "about": about,
+            "others": [(heading(rule), f"{rule}.{name}", figures[rule][name]) for rule in others],
         }
         for name, title, kind, about in shown
     ]
+
+
+def rules_of(results) -> dict[str, list[tuple[str, str]]]:
+    """Returns the heading and the title of each rule.
+
+    Returns:
+        Dictionary with two lists: `shown`, the rules that predicted after every task, the primary
+        one first, and `absent`, the others.
+    """
+    named = {name: (heading(name), rule.title) for name, rule in rules().items()}
+    return {
+        "shown": [named[name] for name in results.matrices],
+        "absent": [named[name] for name in named if name not in results.matrices],
+    }
 
 
 def accuracy_curve(experiment) -> dict:
     """Computes accuracy on all seen classes after each task."""
     results = experiment.results
     series = [
-        Series(RULES[rule], matrix.curve().tolist()) for rule, matrix in results.matrices.items()
+        Series(rules()[rule].title, matrix.curve().tolist())
+        for rule, matrix in results.matrices.items()
     ]
     return line_chart(
         "Accuracy on all seen classes after each task",
@@ -74,13 +84,10 @@ def classes_axis(num_classes) -> Axis:
 
 
 def old_and_new(experiment) -> dict:
-    """Computes accuracy on old and on new classes after each task."""
+    """Computes the primary rule's accuracy on old and on new classes after each task."""
     results = experiment.results
-    rows = accuracy_rows(results)
-    series = [
-        Series(f"{name} classes", [None if row[name] == "" else row[name] for row in rows])
-        for name in ("old", "new")
-    ]
+    rows = task_rows(results)
+    series = [Series(f"{name} classes", [row[name] for row in rows]) for name in ("old", "new")]
     return bar_chart(
         "Accuracy on old and new classes after each task",
         [experiment.task_title(number) for number in range(len(rows))],
@@ -92,9 +99,12 @@ def old_and_new(experiment) -> dict:
 
 
 def accuracy_matrix(results) -> dict:
-    """Computes the accuracy on the images of each task after each task."""
-    matrices = {RULES[rule]: matrix.accuracies() for rule, matrix in results.matrices.items()}
-    shown, totals = matrices["logits"], results.matrices["cnn"]
+    """Computes the accuracy on the images of each task after each task.
+
+    The squares show the primary rule, their tooltips every rule.
+    """
+    matrices = {rules()[rule].title: one.accuracies() for rule, one in results.matrices.items()}
+    shown, totals = results.primary.accuracies(), results.primary
     many = len(results.tasks)
     low = lowest_tenth([shown[row, column] for row in range(many) for column in range(row + 1)])
     cells = []

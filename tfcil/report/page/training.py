@@ -7,14 +7,14 @@ from tfcil.report.page.chart import Axis, Series, line_chart, number_axis
 
 
 def training_charts(experiment) -> list[dict]:
-    """Computes a chart per task whose curve there is."""
+    """Computes a chart for each task that has a curve."""
     return [
         {
             "task": task,
             "classes": experiment.results.num_classes[experiment.results.tasks.index(task)],
             "loss": rows[-1]["loss"],
             "accuracy": rows[-1]["accuracy"],
-            "stages": list(dict.fromkeys(row["stage"] for row in rows)),
+            "phases": list(dict.fromkeys(row["phase"] for row in rows)),
             "chart": _chart(task, rows),
         }
         for task, rows in experiment.curves.items()
@@ -27,20 +27,12 @@ def _chart(task, rows) -> dict:
     if len(names) == 1 and all(row.get(names[0]) == row["loss"] for row in rows):
         names = []
     drawn = [Series(name, [row.get(name) for row in rows]) for name in ("loss", *names)]
-    told = [
-        Series(
-            f"training {name}" if name == "accuracy" else name,
-            [row.get(name) for row in rows],
-            drawn=False,
-        )
-        for name in ("accuracy", "alpha")
-        if any(name in row for row in rows)
-    ]
+    accuracy = Series("training accuracy", [row["accuracy"] for row in rows], drawn=False)
     epochs = [row["epoch"] for row in rows]
     starts = [
-        (later["epoch"] - 0.5, later["stage"])
+        (later["epoch"] - 0.5, later["phase"])
         for before, later in itertools.pairwise(rows)
-        if before["stage"] != later["stage"]
+        if before["phase"] != later["phase"]
     ]
     single = len(epochs) == 1
     x_axis = Axis("epoch", 0 if single else epochs[0], epochs[-1] + single)
@@ -49,8 +41,8 @@ def _chart(task, rows) -> dict:
     return line_chart(
         f"Loss while task {task} was trained",
         epochs,
-        [f"epoch {row['epoch']:g}, stage {row['stage']}" for row in rows],
-        [*drawn, *told],
+        [f"epoch {row['epoch']:g}, phase {row['phase']}" for row in rows],
+        [*drawn, accuracy],
         x_axis,
         number_axis([value for one in drawn for value in one.values], "loss and its terms"),
         starts,
@@ -60,10 +52,11 @@ def _chart(task, rows) -> dict:
 
 
 def costs(experiment) -> dict:
-    """Computes what training took: a row per task, and the sums.
+    """Computes time and memory of the training.
 
     Returns:
-        `rows` (dictionaries of a log), `seconds`, `images` and `peak` over all of them.
+        `rows`, the contents of the logs; the sums `seconds` and `images`; `peak`, the largest
+        memory; and `missing`, the tasks without a log.
     """
     rows = list(experiment.logs.values())
     return {
@@ -76,7 +69,7 @@ def costs(experiment) -> dict:
 
 
 def environment(experiment) -> list[tuple[str, str]]:
-    """Returns what the tasks were trained with: one line each, and both where they differ."""
+    """Returns software versions and hardware as (name, value), every value where tasks differ."""
     found: dict[str, list[str]] = {}
     for log in experiment.logs.values():
         facts = {

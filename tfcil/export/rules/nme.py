@@ -1,21 +1,18 @@
-"""The rule of iCaRL as a model."""
+"""The nearest mean of exemplars (NME), as iCaRL predicts."""
 
-from dataclasses import replace
-
-import keras
 import numpy as np
 
-from tfcil.classifier import FEATURES, LOGITS, expose
-from tfcil.classifier.inference import forward
 from tfcil.errors import UserError
-from tfcil.exemplars import ExemplarMemory, class_means
+from tfcil.exemplars import class_means
+
+NEEDS_MEMORY = True
 
 
-def nearest_mean_classifier(model, memory):
-    """Builds the model that predicts the nearest mean of exemplars (NME), as iCaRL does.
+def saved_form(model, memory):
+    """Builds the model whose logits are cosines of the features with the mean of each class.
 
-    Its logits are the cosines of an image's features with the mean of each class's exemplars; the
-    largest belongs to the nearest mean.
+    The mean is that of the normalised features of the class's exemplars; the nearest mean has the
+    largest cosine.
 
     Args:
         model: a classifier.
@@ -27,6 +24,11 @@ def nearest_mean_classifier(model, memory):
     Raises:
         UserError: where a class has no exemplar.
     """
+    # Not before: the command line reads NEEDS_MEMORY without waiting for Keras.
+    import keras
+
+    from tfcil.classifier import FEATURES, LOGITS, expose, forward
+
     num_classes = model.output.shape[-1]
     missing = np.flatnonzero(memory.counts(num_classes) == 0)
     if len(missing):
@@ -41,9 +43,3 @@ def nearest_mean_classifier(model, memory):
     x = head(keras.layers.UnitNormalization(dtype="float32", name="unit_features")(x))
     head.set_weights([means.T])
     return keras.Model(model.input, x, name=model.name)
-
-
-def by_nearest_mean(classifier, path):
-    """Returns a `tfcil.predict.Classifier` that predicts by the exemplars in memory/TASK.npz."""
-    memory = ExemplarMemory.load(path)
-    return replace(classifier, model=nearest_mean_classifier(classifier.model, memory))

@@ -1,0 +1,54 @@
+"""What a model computes of the test images and of the exemplars."""
+
+from functools import cached_property
+
+import numpy as np
+
+
+class Evidence:
+    """Outputs of a model that rules and measures read.
+
+    Each forward pass is made when an output is first read, and never again.
+
+    Args:
+        forward: function from n images to a dictionary of float arrays: `logits` `(n, classes)`
+            and `features` `(n, d)`.
+        images: (n, height, width, channels) raw test images.
+        labels: int array (n,), their classes.
+        memory: the `ExemplarMemory` after the model's task.
+
+    Attributes:
+        labels: of the test images.
+        exemplar_labels: int array (m,), classes of the exemplars.
+    """
+
+    def __init__(self, forward, images, labels, memory):
+        self._forward = forward
+        self._images = images
+        self._exemplars = memory.images
+        self.labels = labels
+        self.exemplar_labels = memory.labels
+
+    @property
+    def logits(self) -> np.ndarray:
+        """Logits of the test images, (n, classes)."""
+        return self._outputs["logits"]
+
+    @property
+    def features(self) -> np.ndarray:
+        """Features of the test images, (n, d)."""
+        return self._outputs["features"]
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the model knows."""
+        return self.logits.shape[1]
+
+    @cached_property
+    def exemplar_features(self) -> np.ndarray:
+        """Features of the exemplars, (m, d)."""
+        return self._forward(self._exemplars)["features"]
+
+    @cached_property
+    def _outputs(self):
+        return self._forward(self._images)

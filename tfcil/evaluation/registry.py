@@ -1,0 +1,80 @@
+"""Finds the rules and measures: each is a file in rules/ or measures/ and has the file's name."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tfcil.evaluation.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A way to predict the classes of the test images.
+
+    Attributes:
+        title: its name in legends.
+        predict: function from the `Evidence` to the predicted classes, an int array `(n,)`, or to
+            `None` where the rule cannot predict from this model.
+        primary: whether figures that name no rule are those of this one. One rule is, and it
+            predicts from every model.
+    """
+
+    title: str
+    predict: Callable[[Evidence], np.ndarray | None]
+    primary: bool = False
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of a model that is no accuracy of a prediction.
+
+    Attributes:
+        title: its name in tables and legends.
+        compute: function from the `Evidence` to a float, or to `None` where it is undefined.
+        kind: `"share"`, a fraction that is shown in percent, or `"points"`, a difference of
+            fractions that is shown in percentage points.
+        less_is_better: whether a fall is good.
+    """
+
+    title: str
+    compute: Callable[[Evidence], float | None]
+    kind: Literal["share", "points"] = "share"
+    less_is_better: bool = False
+
+
+@functools.cache
+def rules() -> dict[str, Rule]:
+    """Returns all rules by name, the primary one first, the others in alphabetical order."""
+    found = _found("rules", "RULE")
+    return dict(sorted(found.items(), key=lambda one: not one[1].primary))
+
+
+@functools.cache
+def measures() -> dict[str, Measure]:
+    """Returns all measures by name, in alphabetical order."""
+    return _found("measures", "MEASURE")
+
+
+def primary() -> str:
+    """Returns the name of the primary rule."""
+    (name,) = (name for name, rule in rules().items() if rule.primary)
+    return name
+
+
+def heading(rule: str) -> str:
+    """Returns a rule's name as it heads a column or a line of figures."""
+    return rule.replace("_", " ").upper()
+
+
+def _found(folder, attribute) -> dict:
+    package = importlib.import_module(f"tfcil.evaluation.{folder}")
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+    return {
+        name: getattr(importlib.import_module(f"{package.__name__}.{name}"), attribute)
+        for name in names
+    }
