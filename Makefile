@@ -31,8 +31,9 @@ repro: setup
 grid: setup
 	tfcil grid pipelines/grids/omniglot100.yaml
 
+# A file's tests share fixtures that take a minute: they stay on one worker.
 test: setup
-	pytest -n 2 --dist loadgroup --durations 15
+	pytest -n 2 --dist loadfile --durations 15
 
 lint: setup
 	ruff check .

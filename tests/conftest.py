@@ -15,14 +15,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Keeps on one worker what shares its fixtures: a module, and the tests of the pipeline."""
-    for item in items:
-        shares = item.path.parent if item.path.parent.name == "pipeline" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shares)))
-
-
 @pytest.fixture
 def oracle():
     """Opens the stored inputs and outputs of an official implementation by file name."""
