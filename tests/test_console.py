@@ -11,8 +11,11 @@ from tfcil.console import EpochLines, training_progress
 
 ROOT = Path(__file__).parents[1]
 TITLE = "task 01 (2 of 5)"
-ROW = {"loss": 0.8123, "accuracy": 0.7031}
 CLOSING = f"{TITLE}: 3 epochs, training loss 0.812  accuracy 0.703\n"
+
+
+def row(epoch):
+    return {"epoch": epoch, "loss": 0.8123, "accuracy": 0.7031}
 
 
 def line(epoch, epochs):
@@ -27,25 +30,25 @@ def test_there_is_a_line_per_epoch_or_per_minute_whichever_is_rarer(
     seconds_per_epoch, told, capsys
 ):
     now = 1000.0
-    lines = EpochLines(TITLE, 30, clock=lambda: now)
+    lines = EpochLines(TITLE, clock=lambda: now)
     for epoch in range(1, 31):
         now += seconds_per_epoch
-        lines.show(epoch, ROW)
+        lines.show(row(epoch), 30)
     assert capsys.readouterr().err == "".join(line(epoch, 30) for epoch in told)
 
 
 def test_training_in_a_file_has_lines_and_the_closing_one(capsys, monkeypatch):
     monkeypatch.setattr(EpochLines, "SECONDS_BETWEEN", 0)
-    with training_progress(TITLE, 3) as on_epoch:
-        for _ in range(3):
-            on_epoch(ROW)
+    with training_progress(TITLE) as on_epoch:
+        for epoch in (1, 2, 3):
+            on_epoch(row(epoch), 3)
     assert capsys.readouterr().err == line(1, 3) + line(2, 3) + CLOSING
 
 
 def test_training_of_less_than_a_minute_has_the_closing_line_alone(capsys):
-    with training_progress(TITLE, 3) as on_epoch:
-        for _ in range(3):
-            on_epoch(ROW)
+    with training_progress(TITLE) as on_epoch:
+        for epoch in (1, 2, 3):
+            on_epoch(row(epoch), 3)
     assert capsys.readouterr().err == CLOSING
 
 
@@ -54,8 +57,8 @@ def test_training_on_a_terminal_has_a_bar_and_no_lines():
     script = (
         "from tfcil.console import EpochLines, training_progress\n"
         "EpochLines.SECONDS_BETWEEN = 0\n"
-        f"with training_progress({TITLE!r}, 3) as on_epoch:\n"
-        f"    for _ in range(3): on_epoch({ROW})\n"
+        f"with training_progress({TITLE!r}) as on_epoch:\n"
+        f"    for row in {[row(epoch) for epoch in (1, 2, 3)]}: on_epoch(row, 3)\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     environment |= {"TERM": "xterm", "PYTHONPATH": str(ROOT)}
