@@ -2,7 +2,7 @@
 
 A component is a module with `FACTS`, `Options` where it has any, and one function. Its name is the
 name of its file in tfcil/methods, tfcil/classification or tfcil/corrections; or that of an entry
-point in the groups of the same names; or `module:PATH`, any module that can be imported.
+point in the groups of these names; or `module:PATH`, any module that can be imported.
 """
 
 import contextlib
@@ -47,47 +47,29 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Component:
-    """A method, loss or correction.
+    """A method, loss or correction with its options.
 
     Attributes:
-        kind: `"method"`, `"loss"` or `"correction"`.
-        name: its key in the section `options`.
+        kind: a key of `KINDS`.
+        spelling: what params.yaml calls it.
         module: the Python module that defines it.
+        options: its options, checked.
     """
 
     kind: str
-    name: str
+    spelling: str
     module: ModuleType
+    options: Options
+
+    @property
+    def name(self) -> str:
+        """Its key in the section `options`."""
+        return self.spelling.removeprefix(MODULE).rpartition(".")[2]
 
     @property
     def facts(self):
         """What it declares."""
         return self.module.FACTS
-
-    @property
-    def options_type(self) -> type[Options]:
-        """The section of its options."""
-        return getattr(self.module, "Options", Options)
-
-
-@dataclass(frozen=True)
-class Configured:
-    """A component with its options.
-
-    Attributes:
-        component: the `Component`.
-        options: its options, checked.
-        spelling: what params.yaml calls it.
-    """
-
-    component: Component
-    options: Options
-    spelling: str
-
-    @property
-    def facts(self):
-        """What the component declares."""
-        return self.component.facts
 
     @property
     def on_first_task(self) -> bool:
@@ -100,21 +82,25 @@ class Configured:
         return self.defined("head", Head)()
 
     def defined(self, function, otherwise=None):
-        """Returns a function of the component's file, with the options as its last argument.
+        """Returns a function of its module, with the options as its last argument.
 
         Args:
             function: its name.
-            otherwise: what is returned where the file does not define it.
+            otherwise: what is returned where the module does not define it.
         """
-        found = getattr(self.component.module, function, None)
-        return otherwise if found is None else functools.partial(_call, found, self.options)
+        found = getattr(self.module, function, None)
+        return (lambda *arguments: found(*arguments, self.options)) if found else otherwise
 
 
-def _call(function, options, *arguments):
-    return function(*arguments, options)
+@functools.cache
+def names(kind: str) -> tuple[str, ...]:
+    """Returns the names of the installed components of a kind, sorted."""
+    package = importlib.import_module(KINDS[kind].package)
+    own = {found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg}
+    return tuple(sorted(own | entry_points(group=package.__name__).names))
 
 
-def configure(kind: str, spelling: str, values=None) -> Configured:
+def find(kind: str, spelling: str, values=None) -> Component:
     """Finds a component and checks its options.
 
     Args:
@@ -125,77 +111,51 @@ def configure(kind: str, spelling: str, values=None) -> Configured:
     Raises:
         UserError: one line that names the wrong key.
     """
-    component = find(kind, spelling)
-    options = component.options_type.of(values or {}, "", under=f"options.{component.name}")
-    return Configured(component, options, spelling)
-
-
-@functools.cache
-def names(kind: str) -> tuple[str, ...]:
-    """Returns the names of the installed components of a kind, sorted."""
-    package = KINDS[kind].package
-    own = [
-        found.name
-        for found in pkgutil.iter_modules(importlib.import_module(package).__path__)
-        if not found.ispkg
-    ]
-    return tuple(sorted({*own, *(point.name for point in entry_points(group=package))}))
-
-
-@functools.cache
-def find(kind: str, name: str) -> Component:
-    """Returns a component.
-
-    Args:
-        kind: a key of `KINDS`.
-        name: of the component, or `module:PATH`.
-
-    Raises:
-        UserError: where there is none, or its module is not one of this kind.
-    """
-    package, function, facts, key = KINDS[kind]
-    if name.startswith(MODULE):
-        path = name.removeprefix(MODULE)
-        component = Component(kind, path.rpartition(".")[2], _imported(kind, path))
-    elif name in names(kind):
-        points = entry_points(group=package, name=name)
-        module = next(iter(points)).load() if points else None
-        component = Component(kind, name, module or importlib.import_module(f"{package}.{name}"))
-    else:
-        raise UserError(
-            f"{key}: expected one of {', '.join(names(kind))}, or {MODULE}PATH"
-            f"{nearest(name, names(kind))}. Received: {key}={name}"
-        )
-    declared = getattr(component.module, "FACTS", None)
-    if not isinstance(declared, facts) or not callable(getattr(component.module, function, None)):
-        raise UserError(
-            f"{key}: expected a module with FACTS = {facts.__name__}(...) and a function "
-            f"{function}. Received: {key}={name}"
-        )
-    return component
+    module = _module(kind, spelling)
+    component = Component(kind, spelling, module, Options())
+    type_of_options = getattr(module, "Options", Options)
+    options = type_of_options.of(values or {}, "", under=f"options.{component.name}")
+    return Component(kind, spelling, module, options)
 
 
 def all_components() -> dict[str, Component]:
-    """Returns every installed component by its name: no two kinds share one."""
+    """Returns every installed component by its name, with default options."""
     return {name: find(kind, name) for kind in KINDS for name in names(kind)}
 
 
-def _imported(kind, path) -> ModuleType:
-    with _current_folder_first():
-        try:
-            return importlib.import_module(path)
-        except ImportError as error:
-            raise UserError(
-                f"{KINDS[kind].key}: expected a module that can be imported from here ({error}). "
-                f"Received: {KINDS[kind].key}={MODULE}{path}"
-            ) from None
+@functools.cache
+def _module(kind, spelling) -> ModuleType:
+    package, function, facts, key = KINDS[kind]
+    if spelling.startswith(MODULE):
+        module = _imported(key, spelling)
+    elif spelling in names(kind):
+        points = entry_points(group=package, name=spelling)
+        found = [one.load() for one in points]
+        module = found[0] if found else importlib.import_module(f"{package}.{spelling}")
+    else:
+        raise UserError(
+            f"{key}: expected one of {', '.join(names(kind))}, or {MODULE}PATH"
+            f"{nearest(spelling, names(kind))}. Received: {key}={spelling}"
+        )
+    declared = getattr(module, "FACTS", None)
+    if not isinstance(declared, facts) or not callable(getattr(module, function, None)):
+        raise UserError(
+            f"{key}: expected a module with FACTS = {facts.__name__}(...) and a function "
+            f"{function}. Received: {key}={spelling}"
+        )
+    return module
 
 
-@contextlib.contextmanager
-def _current_folder_first():
-    """A module beside params.yaml is found whatever program was started."""
+def _imported(key, spelling) -> ModuleType:
+    # A module next to params.yaml is found whatever program was started.
     sys.path.insert(0, os.getcwd())
     try:
-        yield
+        return importlib.import_module(spelling.removeprefix(MODULE))
+    except ImportError as error:
+        raise UserError(
+            f"{key}: expected a module that can be imported from here ({error}). "
+            f"Received: {key}={spelling}"
+        ) from None
     finally:
-        sys.path.remove(os.getcwd())
+        with contextlib.suppress(ValueError):
+            sys.path.remove(os.getcwd())

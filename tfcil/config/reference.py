@@ -23,7 +23,7 @@ def schema() -> dict:
     whole = Params.model_json_schema()
     options = {}
     for component in _components():
-        own = component.options_type.model_json_schema()
+        own = type(component.options).model_json_schema()
         whole["$defs"] |= own.pop("$defs", {})
         options[component.name] = own
     whole["properties"]["options"]["properties"] = options

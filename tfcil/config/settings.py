@@ -7,7 +7,7 @@ from pydantic import Field, StrictInt
 
 from tfcil.components.facts import Head
 from tfcil.components.recipe import Recipe
-from tfcil.components.registry import Configured, all_components, configure, find
+from tfcil.components.registry import Component, all_components, find
 from tfcil.components.sections import PositiveInt, Section, brief
 from tfcil.errors import UserError, nearest
 
@@ -37,17 +37,18 @@ class Chosen(Section):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
 
-    def load(self, kind: str) -> Configured:
+    @classmethod
+    def of_component(cls, component: Component | None) -> "Chosen | None":
+        """Writes a component down, with all of its options."""
+        return component and cls(name=component.spelling, options=component.options.model_dump())
+
+    def load(self, kind: str) -> Component:
         """Finds the component and checks its options.
 
         Args:
             kind: `"method"`, `"loss"` or `"correction"`.
         """
-        return configure(kind, self.name, self.options)
-
-
-def _chosen(one: Configured) -> Chosen:
-    return Chosen(name=one.spelling, options=one.options.model_dump())
+        return find(kind, self.name, self.options)
 
 
 class TaskSettings(Section):
@@ -69,7 +70,7 @@ class TaskSettings(Section):
     def modules(self) -> list[str]:
         """Names of the modules of the components in use."""
         in_use = {"method": self.method, "loss": self.loss, "correction": self.correction}
-        return [one.load(kind).component.module.__name__ for kind, one in in_use.items() if one]
+        return [one.load(kind).module.__name__ for kind, one in in_use.items() if one]
 
 
 @dataclass(frozen=True)
@@ -83,30 +84,35 @@ class Choice:
         correction: what follows the training, or `None`.
     """
 
-    method: Configured
-    loss: Configured
-    first_loss: Configured
-    correction: Configured | None
+    method: Component
+    loss: Component
+    first_loss: Component
+    correction: Component | None
+
+    @property
+    def components(self) -> list[Component]:
+        """All of them."""
+        return [one for one in vars(self).values() if one]
 
     def first_task(self) -> dict:
         """Returns what of the components decides the first task: `head`, `loss`, `correction`.
 
         The method does not: experiments that differ in it share their first task.
         """
-        corrected = self.correction and self.correction.on_first_task
+        corrected = self.correction if self.correction and self.correction.on_first_task else None
         return {
             "head": self.method.head,
-            "loss": _chosen(self.first_loss),
-            "correction": _chosen(self.correction) if corrected else None,
+            "loss": Chosen.of_component(self.first_loss),
+            "correction": Chosen.of_component(corrected),
         }
 
     def later_task(self) -> dict:
         """Returns what decides a later task: `head`, `method`, `loss`, `correction`."""
         return {
             "head": self.method.head,
-            "method": _chosen(self.method),
-            "loss": _chosen(self.loss),
-            "correction": self.correction and _chosen(self.correction),
+            "method": Chosen.of_component(self.method),
+            "loss": Chosen.of_component(self.loss),
+            "correction": Chosen.of_component(self.correction),
         }
 
 
@@ -122,22 +128,16 @@ def choose(method: Method, options: dict, memory: int, strategy: str = "none") -
     Raises:
         UserError: one line that names the wrong key.
     """
-    for name, values in options.items():
-        if not isinstance(values, dict | None):
-            raise UserError(
-                f"options.{name}: expected a section of keys and values. "
-                f"Received: options.{name}={brief(values)}"
-            )
 
-    def configured(kind, spelling):
-        return configure(kind, spelling, options.get(find(kind, spelling).name))
+    def component(kind, spelling):
+        return find(kind, spelling, _given(options, find(kind, spelling).name))
 
-    learner, loss = configured("method", method.name), configured("loss", method.loss)
-    first_loss = loss if loss.on_first_task else configured("loss", learner.facts.first_loss)
+    learner, loss = component("method", method.name), component("loss", method.loss)
+    first_loss = loss if loss.on_first_task else component("loss", learner.facts.first_loss)
     name = method.correction
     if name == "default":
         name = None if _removes_prior(loss) else learner.facts.correction
-    correction = None if name in (None, "none") else configured("correction", name)
+    correction = None if name in (None, "none") else component("correction", name)
     choice = Choice(learner, loss, first_loss, correction)
     _check_options(options, choice)
     _check_loss(choice)
@@ -148,22 +148,31 @@ def choose(method: Method, options: dict, memory: int, strategy: str = "none") -
     return choice
 
 
-def _removes_prior(loss: Configured) -> bool:
+def _given(options, name):
+    values = options.get(name)
+    if not isinstance(values, dict | None):
+        raise UserError(
+            f"options.{name}: expected a section of keys and values. "
+            f"Received: options.{name}={brief(values)}"
+        )
+    return values
+
+
+def _removes_prior(loss: Component) -> bool:
     # With tau 0 a balanced softmax is plain cross-entropy.
     return loss.facts.removes_prior and getattr(loss.options, "tau", 1) > 0
 
 
 def _check_options(options, choice) -> None:
     """Checks the options of components that are not in use, too: they may be mistyped."""
-    in_use = (choice.method, choice.loss, choice.first_loss, choice.correction)
-    known = all_components() | {one.component.name: one.component for one in in_use if one}
-    for name, values in options.items():
+    known = all_components() | {one.name: one for one in choice.components}
+    for name in options:
         if name not in known:
             raise UserError(
                 f"options.{name}: no such method, loss or correction{nearest(name, known)}. "
-                f"Received: options.{name}={brief(values)}"
+                f"Received: options.{name}={brief(options[name])}"
             )
-        known[name].options_type.of(values or {}, "", under=f"options.{name}")
+        find(known[name].kind, known[name].spelling, _given(options, name))
 
 
 def _check_loss(choice) -> None:

@@ -135,7 +135,5 @@ def _cores() -> int:
 
 def _code_of(run: Run) -> str:
     """Computes the digest of the code that decides the figures of a run."""
-    choice = run.params.choice()
-    in_use = (choice.method, choice.loss, choice.first_loss, choice.correction)
-    modules = [one.component.module.__name__ for one in in_use if one]
+    modules = [one.module.__name__ for one in run.params.choice().components]
     return code_digest(*DECIDING, *modules)[:16]

@@ -15,7 +15,10 @@ from tfcil.errors import UserError
 from tfcil.files import read_json
 from tfcil.stages.training_log import versions
 
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "XLA_FLAGS")
+_SETTINGS = (
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"),
+    *("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS"),
+)
 
 
 def inputs_digest(layout, params, key: str) -> str:
@@ -33,7 +36,7 @@ def inputs_digest(layout, params, key: str) -> str:
         code_digest("tfcil.stages.train"),  # that of the components is in the settings
         *(f"{name}={version}" for name, version in versions().items()),
         *(platform.machine(), str(os.cpu_count())),
-        *(f"{name}={os.environ.get(name)}" for name in _THREADS),
+        *(f"{name}={os.environ.get(name)}" for name in _SETTINGS),
     ]
     whole = hashlib.sha256("\0".join(surroundings).encode())
     for file in files:
