@@ -97,7 +97,7 @@ def names(kind: str) -> tuple[str, ...]:
     """Returns the names of the installed components of a kind, sorted."""
     package = importlib.import_module(KINDS[kind].package)
     own = {found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg}
-    return tuple(sorted(own | entry_points(group=package.__name__).names))
+    return tuple(sorted(own | _entry_points().select(group=package.__name__).names))
 
 
 def find(kind: str, spelling: str, values=None) -> Component:
@@ -124,12 +124,18 @@ def all_components() -> dict[str, Component]:
 
 
 @functools.cache
+def _entry_points():
+    # Each call reads the metadata of every installed package, which takes 20 ms.
+    return entry_points()
+
+
+@functools.cache
 def _module(kind, spelling) -> ModuleType:
     package, function, facts, key = KINDS[kind]
     if spelling.startswith(MODULE):
         module = _imported(key, spelling)
     elif spelling in names(kind):
-        points = entry_points(group=package, name=spelling)
+        points = _entry_points().select(group=package, name=spelling)
         found = [one.load() for one in points]
         module = found[0] if found else importlib.import_module(f"{package}.{spelling}")
     else:
