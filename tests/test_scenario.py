@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfcil.errors import UserError
-from tfcil.scenario import Task, build_tasks, class_order, protocol
+from tfcil.scenario import TaskClasses, build_tasks, class_order, protocol
 
 NAMES = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibex", "jay"]
 
@@ -106,9 +106,9 @@ def test_a_seed_out_of_range_is_refused(seed):
 def test_tasks_follow_the_order_with_uneven_sizes():
     order = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
     assert build_tasks(chain(4, 1, 3), order, NAMES) == [
-        Task("00", "start", "base", (9, 8, 7, 6), 0, ("jay", "ibex", "hen", "gnu")),
-        Task("01", "00", "increment", (5,), 4, ("fox",)),
-        Task("02", "01", "increment", (4, 3, 2), 5, ("elk", "dog", "cat")),
+        TaskClasses("00", "start", "base", (9, 8, 7, 6), 0, ("jay", "ibex", "hen", "gnu")),
+        TaskClasses("01", "00", "increment", (5,), 4, ("fox",)),
+        TaskClasses("02", "01", "increment", (4, 3, 2), 5, ("elk", "dog", "cat")),
     ]
 
 

@@ -123,7 +123,7 @@ def _explicit_order(order, num_classes):
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskClasses:
     """The classes that arrive together.
 
     Attributes:
@@ -176,7 +176,7 @@ def build_tasks(specs, order, class_names):
         class_names: list of str, the data set's name of each of its own labels.
 
     Returns:
-        List of `Task`, in order of arrival.
+        List of `TaskClasses`, in order of arrival.
 
     Raises:
         UserError: there is no task, the tasks are no chain from `start`, a count is below one,
@@ -196,7 +196,8 @@ def build_tasks(specs, order, class_names):
     for key, request in requests.items():
         labels = tuple(itertools.islice(rest, request)) if isinstance(request, int) else request
         names = tuple(class_names[label] for label in labels)
-        tasks.append(Task(key, specs[key]["after"], specs[key]["recipe"], labels, first, names))
+        after, recipe = specs[key]["after"], specs[key]["recipe"]
+        tasks.append(TaskClasses(key, after, recipe, labels, first, names))
         first += len(labels)
     return tasks
 

@@ -7,7 +7,7 @@ mistake of its own, or `stay` in it until it is killed. SECONDS of silence count
 import sys
 import time
 
-from tfcil.cluster import Cluster, RollCall, Served, join, team
+from tfcil.cluster import Cluster, MemberDone, RollCall, join, team
 from tfcil.errors import UserError
 
 port, size, index, way, seconds = sys.argv[1:]
@@ -25,7 +25,7 @@ try:
         raise error
     mine.end()
     print("over", file=sys.stderr)
-except Served:
+except MemberDone:
     print("served", file=sys.stderr)
 except UserError as error:
     sys.exit(f"error: {error}")

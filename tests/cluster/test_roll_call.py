@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tfcil.cluster import Cluster, RollCall, Served, join, roll_call
+from tfcil.cluster import Cluster, MemberDone, RollCall, join, roll_call
 from tfcil.errors import UserError
 
 MEMBER = Path(__file__).with_name("member.py")
@@ -91,7 +91,7 @@ def test_nobody_connects_before_all_are_ready(start, port):
     worker = join(Cluster((f"127.0.0.1:{port}", "elsewhere:1"), 1), BOUND)
     time.sleep(0.5)
     assert chief.poll() is None
-    with pytest.raises(Served):
+    with pytest.raises(MemberDone):
         worker.team().end()
     assert ends(chief) == (0, "over\n")
 
@@ -121,7 +121,7 @@ def test_a_worker_passes_by_what_is_no_chief_and_waits_for_one(start, port, monk
     (chief,) = start("end", size=2)
     waiting.join()
     assert joined[0].task == "07"
-    with pytest.raises(Served):
+    with pytest.raises(MemberDone):
         joined[0].team().end()
     assert ends(chief) == (0, "over\n")
 

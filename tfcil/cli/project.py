@@ -50,7 +50,7 @@ def _init(options) -> None:
 
 
 def _sample(options) -> None:
-    from tfcil.data.sample import write_sample
+    from tfcil.project.sample import write_sample
 
     count = write_sample(options.folder, options.first, options.classes)
     print(f"{options.folder}: {count} images of {options.classes} classes")

@@ -19,7 +19,7 @@ GRACE = 5.0  # seconds for a process to end by itself, or to answer
 LONGEST = 4096  # bytes of a message
 
 
-class Served(Exception):  # noqa: N818 (it is no error)
+class MemberDone(Exception):  # noqa: N818 (it is no error)
     """Ends what a worker does for a task: what follows is writing, and only the chief writes."""
 
 
@@ -90,11 +90,11 @@ class Team:
         """Ends the training.
 
         Raises:
-            Served: on a worker, when the chief says so.
+            MemberDone: on a worker, when the chief says so.
         """
         if not self.cluster.is_chief:
             self._over.wait()
-            raise Served
+            raise MemberDone
         self._over.set()
         self._send(over=True)
 

@@ -36,7 +36,7 @@ def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint
     Raises:
         UserError: where the labels don't fit the teacher, the loss stops being finite, or one of
             several machines is lost.
-        Served: on all machines but the chief, which returns the result.
+        MemberDone: on all machines but the chief, which returns the result.
     """
     with devices(settings.strategy) as num_devices:
         if not writes():

@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-from tfcil.cluster import Cluster, RollCall, Served, join, member
+from tfcil.cluster import Cluster, MemberDone, RollCall, join, member
 from tfcil.config.params import load_params
 from tfcil.console import native_messages_hidden
 from tfcil.errors import UserError
@@ -72,7 +72,7 @@ def take_part(root=".", patience: float | None = None) -> None:
         params = load_params(layout.params).model_copy(update={"tensorboard": None})
         if team.task not in params.tasks:
             raise UserError(f"Expected the chief's params.yaml. Received: no task {team.task}")
-        with member(team), contextlib.suppress(Served):
+        with member(team), contextlib.suppress(MemberDone):
             train(layout, params, team.task)
     except Exception as error:
         team.fail(error)

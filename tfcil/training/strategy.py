@@ -28,7 +28,7 @@ def devices(strategy: str):
 
     Raises:
         UserError: where they cannot be had, or another machine is lost.
-        Served: on leaving, on all machines but the chief.
+        MemberDone: on leaving, on all machines but the chief.
     """
     if strategy == "none":
         yield 1
