@@ -145,7 +145,7 @@ def _brought(module, name, folders):
 @functools.cache
 def _source(file):
     content = file.read_bytes()
-    tree = ast.parse(content)
+    tree = ast.parse(content, str(file))
     return _Source(
         hashlib.sha256(content).hexdigest(), tuple(_imports(tree)), frozenset(_bound(tree))
     )
