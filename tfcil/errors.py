@@ -1,6 +1,7 @@
-"""The exception for a mistake of the person who runs tfcil, and the nearest known name."""
+"""The exception for a mistake of the person who runs tfcil, and how it shows what was received."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 
@@ -15,3 +16,18 @@ def nearest(name, known: Iterable[str]) -> str:
     """Returns `" (did you mean X?)"` for the known name most like `name`, or an empty string."""
     close = difflib.get_close_matches(str(name), [str(one) for one in known], n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def brief(value) -> str:
+    """Writes any value in at most 80 characters, in one line, however large it is."""
+    # Anchors of anchors can make a value that nobody ever finishes writing.
+    return f"{_REPR.repr(value):.80}"
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxlong = _REPR.maxother = 80
+
+
+def shown(name: str) -> str:
+    """Returns a name as it is, or as `brief` writes it where it would not fit into a line."""
+    return name if name.isprintable() and len(name) <= 80 else brief(name)

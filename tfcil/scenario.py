@@ -1,13 +1,12 @@
 """Which classes arrive when: the class order and the tasks it is cut into."""
 
 import itertools
-import reprlib
 from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
 
-from tfcil.errors import UserError, nearest
+from tfcil.errors import UserError, brief, nearest
 
 # The three CIFAR-100 orders of PODNet (arXiv 2004.13513), also used by DER (arXiv 2103.16788).
 _PODNET_ORDERS = {
@@ -73,7 +72,7 @@ def check_order_name(name):
     if name not in _ORDER_NAMES:
         raise UserError(
             f"order must be one of {', '.join(_ORDER_NAMES)}, a seed or a list of labels"
-            f"{nearest(name, _ORDER_NAMES)}. Received: order={name!r}"
+            f"{nearest(name, _ORDER_NAMES)}. Received: order={brief(name)}"
         )
     return name
 
@@ -117,7 +116,7 @@ def _explicit_order(order, num_classes):
     ):
         raise UserError(
             f"order must be a published name, a seed, or a list of each label of "
-            f"0..{num_classes - 1} once. Received: order={reprlib.repr(order)}"
+            f"0..{num_classes - 1} once. Received: order={brief(order)}"
         )
     return order
 
@@ -213,7 +212,7 @@ def check_chain(specs):
         if spec["after"] != expected:
             raise UserError(
                 f"tasks.{key}.after must be {expected!r}: tasks form one chain in the order they "
-                f"are written. Received: tasks.{key}.after={spec['after']!r}"
+                f"are written. Received: tasks.{key}.after={brief(spec['after'])}"
             )
         expected = key
 

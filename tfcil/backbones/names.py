@@ -1,6 +1,6 @@
 """The names of the backbones, known without Keras: params.yaml is checked before it is loaded."""
 
-from tfcil.errors import UserError, nearest
+from tfcil.errors import UserError, nearest, shown
 
 OWN_BACKBONES = (
     "simple_cnn",
@@ -33,6 +33,6 @@ def check_backbone(name: str) -> str:
     if name not in OWN_BACKBONES and plain not in {one.lower() for one in APPLICATIONS}:
         raise UserError(
             f"expected one of {', '.join(OWN_BACKBONES)}, or a network of keras.applications"
-            f"{nearest(name, [*OWN_BACKBONES, *APPLICATIONS])}. Received: backbone={name}"
+            f"{nearest(name, [*OWN_BACKBONES, *APPLICATIONS])}. Received: backbone={shown(name)}"
         )
     return name

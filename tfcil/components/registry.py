@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from tfcil.components.facts import CorrectionFacts, Head, LossFacts, MethodFacts, Options
-from tfcil.errors import UserError, nearest
+from tfcil.errors import UserError, nearest, shown
 
 MODULE = "module:"
 
@@ -141,13 +141,13 @@ def _module(kind, spelling) -> ModuleType:
     else:
         raise UserError(
             f"{key}: expected one of {', '.join(names(kind))}, or {MODULE}PATH"
-            f"{nearest(spelling, names(kind))}. Received: {key}={spelling}"
+            f"{nearest(spelling, names(kind))}. Received: {key}={shown(spelling)}"
         )
     declared = getattr(module, "FACTS", None)
     if not isinstance(declared, facts) or not callable(getattr(module, function, None)):
         raise UserError(
             f"{key}: expected a module with FACTS = {facts.__name__}(...) and a function "
-            f"{function}. Received: {key}={spelling}"
+            f"{function}. Received: {key}={shown(spelling)}"
         )
     return module
 
@@ -157,10 +157,11 @@ def _imported(key, spelling) -> ModuleType:
     sys.path.insert(0, os.getcwd())
     try:
         return importlib.import_module(spelling.removeprefix(MODULE))
-    except ImportError as error:
+    except Exception as error:  # whatever the person's code raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"{key}: expected a module that can be imported from here ({error}). "
-            f"Received: {key}={spelling}"
+            f"{key}: expected a module that can be imported from here ({reason:.200}). "
+            f"Received: {key}={shown(spelling)}"
         ) from None
     finally:
         with contextlib.suppress(ValueError):

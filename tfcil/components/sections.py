@@ -1,13 +1,12 @@
 """Typed sections of params.yaml: a wrong value is reported in one clear line."""
 
 import re
-import reprlib
 from types import UnionType
 from typing import Annotated, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
-from tfcil.errors import UserError, nearest
+from tfcil.errors import UserError, brief, nearest, shown
 
 PositiveInt = Annotated[StrictInt, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -52,22 +51,8 @@ def _describe(problems: list[dict], root: type[Section], under: str) -> list[str
 _UNION_BRANCH = re.compile(r"(int|str|float|\[key\])$|(constrained-|list\[|literal\[)")
 
 
-def brief(value) -> str:
-    """Writes any value in at most 80 characters, in one line, however large it is."""
-    # Anchors of anchors can make a value that nobody ever finishes writing.
-    return f"{_REPR.repr(value):.80}"
-
-
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxlong = _REPR.maxother = 80
-
-
-def _shown(name: str) -> str:
-    return name if name.isprintable() and len(name) <= 80 else brief(name)
-
-
 def _line(path: tuple, problems: list[dict], root: type[Section], under: str) -> str:
-    first, key = problems[0], ".".join(filter(None, (under, *map(_shown, path))))
+    first, key = problems[0], ".".join(filter(None, (under, *map(shown, path))))
     received = f"Received: {key}={brief(first['input'])}"
     if first["type"] == "value_error":
         reason = str(first["ctx"]["error"])

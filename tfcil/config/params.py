@@ -11,9 +11,10 @@ from pydantic import Field, StrictInt, ValidationError, field_validator, model_v
 
 from tfcil.backbones.names import check_backbone
 from tfcil.components.recipe import Recipe
-from tfcil.components.sections import PositiveInt, Section, brief
+from tfcil.components.sections import PositiveInt, Section
 from tfcil.config.settings import Choice, Method, Strategy, choose
 from tfcil.config.yaml_file import read_yaml
+from tfcil.errors import brief, shown
 from tfcil.scenario import check_chain, check_order_name
 
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -62,14 +63,14 @@ class Dataset(Section):
         if (self.name == "folder") != (self.path is not None):
             raise ValueError(
                 "expected a path with name=folder, and with no other. "
-                f"Received: dataset.name={self.name}, dataset.path={self.path}"
+                f"Received: dataset.name={shown(self.name)}, dataset.path={shown(str(self.path))}"
             )
         if self.resize == "crop" and self.image_size is None:
             raise ValueError("resize=crop needs image_size. Received: dataset.image_size=None")
         if isinstance(self.classes, str) and self.classes != "imagenet100_lucir":
             raise ValueError(
                 "classes: expected imagenet100_lucir or a list of names. "
-                f"Received: dataset.classes={self.classes}"
+                f"Received: dataset.classes={shown(self.classes)}"
             )
         if self.classes == []:
             raise ValueError("classes: expected at least one name. Received: dataset.classes=[]")

@@ -8,8 +8,8 @@ from pydantic import Field, StrictInt
 from tfcil.components.facts import Head
 from tfcil.components.recipe import Recipe
 from tfcil.components.registry import Component, all_components, find
-from tfcil.components.sections import PositiveInt, Section, brief
-from tfcil.errors import UserError, nearest
+from tfcil.components.sections import PositiveInt, Section
+from tfcil.errors import UserError, brief, nearest, shown
 
 Strategy = Literal["none", "mirrored", "multi_worker"]
 
@@ -168,9 +168,10 @@ def _check_options(options, choice) -> None:
     known = all_components() | {one.name: one for one in choice.components}
     for name in options:
         if name not in known:
+            key = f"options.{shown(name)}"
             raise UserError(
-                f"options.{name}: no such method, loss or correction{nearest(name, known)}. "
-                f"Received: options.{name}={brief(options[name])}"
+                f"{key}: no such method, loss or correction{nearest(name, known)}. "
+                f"Received: {key}={brief(options[name])}"
             )
         find(known[name].kind, known[name].spelling, _given(options, name))
 

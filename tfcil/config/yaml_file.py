@@ -4,8 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from tfcil.components.sections import brief
-from tfcil.errors import UserError
+from tfcil.errors import UserError, brief
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

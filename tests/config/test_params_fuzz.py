@@ -1,18 +1,19 @@
-"""Whatever stands in params.yaml: settings that hold, or one line; never another exception."""
+"""Whatever stands in params.yaml: settings that hold, or one line that names the wrong key."""
 
 import copy
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
 
 from tfcil.config.params import Params, load_params
-from tfcil.errors import UserError
+from tfcil.config.reference import schema
+from tfcil.errors import UserError, shown
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
 MANY = of_hypothesis(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -21,6 +22,7 @@ EXTREME = [
     *(float("nan"), float("inf"), -float("inf"), -1, 0, 1, 10**30, -(10**30), 10**4000, 1e308),
     *(1e-320, True, False, None, "", " ", "abc", "\n", "null", "start", "00", "\x00", "\ud800"),
     *([], {}, [[]], [None], {"a": 1}, {1: 2}, b"bytes", "x" * 100000, "🐼", "; rm -rf ~"),
+    *("module:", "module:.", "module:no.such\nmodule", "module:json", "folder", "step", "adamw"),
 ]
 anything = st.recursive(
     st.sampled_from(EXTREME) | st.integers() | st.floats() | st.text(max_size=8) | st.booleans(),
@@ -39,55 +41,100 @@ def paths(value, prefix=()):
             yield from paths(inside, (*prefix, key))
 
 
-def checked(values):
-    """The settings, or None after a message that is one readable line."""
+def section_at(values, path):
+    for key in path:
+        values = values[key]
+    return values
+
+
+PATHS = [*paths(DEFAULT)]
+LEAVES = [path for path in PATHS if not isinstance(section_at(DEFAULT, path), dict)]
+SCHEMA = schema()
+SECTIONS = [(), *(path for path in PATHS if path not in LEAVES)]
+
+
+def changed(path, value):
+    """The default settings with another value of one key."""
+    values = copy.deepcopy(DEFAULT)
+    section_at(values, path[:-1])[path[-1]] = value
+    return values
+
+
+def told_by(values):
+    """The message, one readable line; or None where the settings hold."""
     try:
-        return Params.of(values, "params.yaml")
+        found = Params.of(values, "params.yaml")
     except UserError as error:
         told = str(error)
         assert told.startswith("params.yaml: ")
         assert len(told.splitlines()) == 1
         assert len(told) < 2000
-        return None
+        return told
+    # What is accepted can be written and read again: recipes/KEY.json lives on it.
+    assert Params.of(found.model_dump(mode="json"), "params.yaml") == found
+    return None
+
+
+def names(told, path):
+    """Whether a message names a key: by its whole path, or by its section and then itself."""
+    section, key = (".".join(map(shown, part)) for part in (path[:-1], path[-1:]))
+    _, found, rest = told.partition(f"params.yaml: {section}: ")
+    return f"{section}.{key}".lstrip(".") in told or (found != "" and key in rest)
 
 
 @MANY
-@given(st.sampled_from([*paths(DEFAULT)]), anything)
-def test_any_value_of_any_key_holds_or_is_told(path, value):
-    values = copy.deepcopy(DEFAULT)
-    section = values
-    for key in path[:-1]:
-        section = section[key]
-    section[path[-1]] = value
-    found = checked(values)
-    if found is not None:
-        # What is accepted can be written and read again: recipes/KEY.json lives on it.
-        assert Params.of(found.model_dump(mode="json"), "params.yaml") == found
+@given(st.sampled_from(PATHS), anything)
+@example(("base", "schedule"), "step")  # of a section: its keys don't fit each other
+@example(("dataset", "name"), "folder")
+@example(("dataset", "resize"), "crop")
+@example(("base", "resized_crop"), True)
+@example(("base", "momentum"), 1)
+@example(("method", "name"), "base\nline")
+@example(("method", "name"), "module:.")
+@example(("method", "loss"), "module:json")
+@example(("tasks", "01", "after"), "x" * 100000)
+def test_any_value_of_any_key_holds_or_its_key_is_named(path, value):
+    told = told_by(changed(path, value))
+    assert told is None or names(told, path), told
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [[]], [{}], float("nan")], ids=repr)
+@pytest.mark.parametrize("path", LEAVES, ids=".".join)
+def test_what_no_key_takes_is_refused(path, value):
+    assert names(told_by(changed(path, value)), path)
 
 
 @MANY
-@given(st.sampled_from([(), *paths(DEFAULT)]), st.text(max_size=10), anything)
-def test_one_key_too_many_is_told(path, name, value):
-    values = copy.deepcopy(DEFAULT)
-    section = values
+@given(st.sampled_from(SECTIONS), st.text(max_size=10), anything)
+@example(("options",), "\x1e", [])
+@example(("options",), "x" * 100000, {})
+@example(("tasks",), "01\n", {})
+def test_one_key_too_many_is_refused_and_named(path, name, value):
+    if name not in section_at(DEFAULT, path) and not is_known(path, name):
+        told = told_by(changed((*path, name), value))
+        assert told is not None, (path, name)
+        assert names(told, (*path, name)), told
+
+
+def is_known(path, name):
+    """Whether a key that params.yaml leaves out is one after all."""
+    if path[:1] == ("tasks",):
+        return False  # a task has no other keys, and is refused where the chain ends before it
+    section = SCHEMA
     for key in path:
-        section = section[key]
-    if isinstance(section, dict) and name not in section:
-        section[name] = value
-        known = [field for field in Params.model_fields if field not in DEFAULT]
-        found = checked(values)
-        assert found is None or name in known or path[:1] == ("tasks",) or path
+        section = section["properties"][key]
+        section = SCHEMA["$defs"].get(section.get("$ref", "").rpartition("/")[2], section)
+    return name in section["properties"]
 
 
 @MANY
-@given(st.sampled_from([*paths(DEFAULT)]))
-def test_one_key_too_few_is_told_or_has_a_default(path):
+@given(st.sampled_from(PATHS))
+def test_one_key_too_few_is_named_or_has_a_default(path):
     values = copy.deepcopy(DEFAULT)
-    section = values
-    for key in path[:-1]:
-        section = section[key]
-    del section[path[-1]]
-    checked(values)
+    del section_at(values, path[:-1])[path[-1]]
+    told = told_by(values)
+    # Without a task it is the next one that follows none.
+    assert told is None or names(told, path) or (path[0] == "tasks" and "tasks.0" in told), told
 
 
 @MANY
@@ -165,6 +212,15 @@ def test_wrong_files_are_told_in_one_line(tmp_path, contents):
     assert len(str(told.value)) < 2000
 
 
+def test_options_that_hold_themselves_are_told(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text()
+    path.write_text(text.replace("\noptions:", "\noptions: &own\n  lucir: {more: *own}"))
+    with pytest.raises(UserError, match=r"options\.lucir\.more: no such key") as told:
+        load_params(path)
+    assert len(str(told.value)) < 2000
+
+
 def test_a_thousand_tasks_are_checked_at_once():
     keys = [f"{number:03}" for number in range(1000)]
     tasks = {
@@ -179,8 +235,9 @@ def test_a_thousand_tasks_are_checked_at_once():
 
 def test_anchors_may_share_a_section(tmp_path):
     text = (ROOT / "params.yaml").read_text()
-    begin, end = text.index("increment:"), text.index("second_stage:")
-    shared = text[:begin].replace("base:  ", "base: &same  ") + "increment: *same\n" + text[end:]
+    begin, end = text.index("base:  "), text.index("increment:")
+    shared = text[:end].replace("base:  ", "base: &same  ") + "increment: *same\n"
+    assert begin < end
     (tmp_path / "params.yaml").write_text(shared)
     params = load_params(tmp_path / "params.yaml")
     assert params.base == params.increment
