@@ -67,16 +67,13 @@ def corrected_logits(logits, num_old, alpha, beta):
 
     Returns:
         The corrected logits, (batch, classes).
-
-    Reference:
-        Wu et al., "Large Scale Incremental Learning" (BiC, arXiv 1905.13260).
     """
     logits = np.asarray(logits)
     return np.concatenate([logits[:, :num_old], alpha * logits[:, num_old:] + beta], axis=1)
 
 
 def bias_loss(logits, labels, num_old, alpha, beta):
-    """Computes what BiC's second stage minimises: mean cross-entropy of the corrected logits.
+    """Computes the mean cross-entropy of the corrected logits, which `fit_bias` minimises.
 
     Args:
         logits: raw logits of held-out images, as many of each class, (images, classes).
@@ -87,9 +84,6 @@ def bias_loss(logits, labels, num_old, alpha, beta):
 
     Returns:
         The loss, and its derivatives by alpha and beta as an array (2,).
-
-    Reference:
-        Wu et al., "Large Scale Incremental Learning" (BiC, arXiv 1905.13260).
     """
     logits = np.asarray(logits, "float64")
     corrected = corrected_logits(logits, num_old, alpha, beta)
@@ -116,9 +110,6 @@ def fit_bias(logits, labels, num_old):
 
     Returns:
         alpha and beta, floats; 1 and 0 without images.
-
-    Reference:
-        Wu et al., "Large Scale Incremental Learning" (BiC, arXiv 1905.13260), second stage.
     """
     from scipy.optimize import minimize  # here: most methods, and every prediction, do without
 

@@ -38,8 +38,7 @@ def aligned_kernel(kernel, num_old, decay=1.0):
         UserError: there is no old or no new class.
 
     Reference:
-        Zhao et al., "Maintaining Discrimination and Fairness in Class Incremental Learning"
-        (arXiv 1911.07053); with `decay`: Wang et al., FOSTER (arXiv 2204.04662), its code.
+        See above; with `decay`: Wang et al., FOSTER (arXiv 2204.04662), its code.
     """
     num_new = kernel.shape[1] - num_old
     if num_old < 1 or num_new < 1:

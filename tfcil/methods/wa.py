@@ -9,12 +9,9 @@ from tfcil.methods.shared import terms
 
 FACTS = MethodFacts(correction="weight_aligning")
 
-
-class Options(terms.Options):
-    """Options of wa."""
+Options = terms.Options
 
 
 def learn(task, train, options):
     """Trains the grown network on the mixed loss."""
-    phase_terms = terms.mixed_terms(task, options.temperature)
-    return train(task, task.phase(phase_terms))
+    return train(task, task.phase(terms.mixed_terms(task, options.temperature)))
