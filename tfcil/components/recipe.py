@@ -2,10 +2,28 @@
 
 from typing import Annotated, Literal, get_type_hints
 
-from pydantic import Field, StrictInt, create_model, model_validator
+from pydantic import (
+    Field,
+    StrictInt,
+    ValidationError,
+    WrapValidator,
+    create_model,
+    model_validator,
+)
 
 from tfcil.components.facts import Options
 from tfcil.components.sections import NonNegative, Positive, PositiveInt, Section
+from tfcil.errors import brief
+
+
+def _fraction(value, check) -> float:
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError(
+            "expected a fraction of the training, of 0 or more and less than 1. "
+            f"Received: warmup={brief(value)}"
+        ) from None
 
 
 class Recipe(Section):
@@ -21,7 +39,7 @@ class Recipe(Section):
         "cosine",
         description="how the rate falls: step by `decay` at the `milestones`, the others to 0",
     )
-    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
+    warmup: Annotated[float, Field(ge=0, lt=1), WrapValidator(_fraction)] = Field(
         0.0, description="fraction of the training over which the rate rises from 0"
     )
     milestones: list[Positive] = Field([], description="epochs, for `step`")

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tfcil.config.params import Params, load_params
-from tfcil.config.presets import find_preset, presets, rewrite_tasks
+from tfcil.config.presets import find_preset, presets
 from tfcil.errors import UserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
@@ -35,13 +35,44 @@ def changed(path, value):
         (
             "method.loss",
             "focal",
-            "method.loss: expected 'ce', 'bce', 'bsce', 'meta-bsce' or 'relaxed-bsce'. "
-            "Received: method.loss='focal'",
+            "method.loss: expected one of bce, bsce, ce, meta_bsce, nca, relaxed_bsce, or "
+            "module:PATH. Received: method.loss=focal",
         ),
+        ("method.loss", "meta-bsce", "(did you mean meta_bsce?). Received: method.loss=meta-bsce"),
         ("method.name", "basline", "(did you mean baseline?)"),
+        ("method.correction", "weight_alignin", "(did you mean weight_aligning?)"),
+        ("method.second_stage", True, "method.second_stage: no such key"),
+        (
+            "method.name",
+            "module:no_such_module",
+            "method.name: expected a module that can be imported from here (ModuleNotFoundError: "
+            "No module named 'no_such_module'). Received: method.name=module:no_such_module",
+        ),
+        (
+            "method.correction",
+            "module:json",
+            "expected a module with FACTS = CorrectionFacts(...) and a function correct",
+        ),
         ("method.los", "ce", "method.los: no such key (did you mean loss?)"),
         ("methd", {}, "methd: no such key (did you mean method?)"),
-        ("method.logit_adjust", 1, "would remove it twice"),
+        (
+            "method.correction",
+            "logit_adjustment",
+            "the class prior is removed by loss=bsce, logit_adjustment would remove it twice",
+        ),
+        ("second_stage", None, "second_stage: no such key"),
+        ("options", "bsce", "options: input should be a valid section of keys and values"),
+        ("options.bsce", 1, "options.bsce: expected a section of keys and values"),
+        ("options.bsce.tua", 1, "options.bsce.tua: no such key (did you mean tau?)"),
+        ("options.bsce.tau", -1, "options.bsce.tau: input should be greater than or equal to 0"),
+        ("options.bsec", {}, "options.bsec: no such method, loss or correction (did you mean bsce"),
+        ("options.lucir", {"margin": "x"}, "options.lucir.margin: input should be a valid number"),
+        ("options.foster", {"compression": {"epochs": 0}}, "options.foster.compression.epochs: "),
+        (
+            "options.balanced_finetuning.warmup",
+            1,
+            "options.balanced_finetuning.warmup: expected a fraction",
+        ),
         ("tasks.01.recipe", "incremnt", "tasks.01.recipe: expected 'base' or 'increment'"),
         ("tasks.01.clases", 3, "tasks.01.clases: no such key (did you mean classes?)"),
         (
@@ -64,7 +95,14 @@ def changed(path, value):
         ("base.schedule", "step", "schedule=step needs milestones"),
         ("base.learning_rate", float("nan"), "base.learning_rate: input should be a finite number"),
         ("base.learning_rate", 0, "base.learning_rate: input should be greater than 0"),
-        ("base.warmup", 99, "warmup must not exceed epochs"),
+        (
+            "base.warmup",
+            2,
+            "base.warmup: expected a fraction of the training, of 0 or more and less than 1. "
+            "Received: warmup=2",
+        ),
+        ("increment.warmup", -0.1, "increment.warmup: expected a fraction of the training"),
+        ("base.optimizer", "adam", "base.optimizer: expected 'sgd' or 'adamw' (did you mean adamw"),
         ("base", None, "base: expected a section"),
         ("dataset", "cifar100", "dataset: expected a section"),
         (
@@ -99,30 +137,28 @@ def test_bad_value_is_told_in_one_line(key, value, told):
         ),
         ({"name": "lwf", "loss": "bce"}, {"memory": 1}, "method.name=lwf is memory-free"),
         (
-            {"loss": "relaxed-bsce"},
+            {"loss": "relaxed_bsce"},
             {"memory": 200},
-            "method.loss=relaxed-bsce is for classes without exemplars, expected memory=0 or "
+            "method.loss=relaxed_bsce is for classes without exemplars, expected memory=0 or "
             "loss=bsce. Received: memory=200",
         ),
         (
-            {"loss": "meta-bsce"},
+            {"loss": "meta_bsce"},
             {"memory": 0},
-            "method.loss=meta-bsce learns its coefficient from exemplars, expected memory of 1 or "
-            "more. Received: memory=0",
+            "method.loss=meta_bsce learns from exemplars, expected memory of 1 or more. "
+            "Received: memory=0",
         ),
         (
-            {"loss": "meta-bsce"},
+            {"loss": "meta_bsce"},
             {"strategy": "mirrored"},
-            "method.loss=meta-bsce runs on one device. Received: strategy=mirrored",
+            "method.loss=meta_bsce runs on one device. Received: strategy=mirrored",
         ),
-        *[
-            (
-                {"name": name, "loss": "ce", "second_stage": True},
-                {"second_stage": None},
-                f"method.name={name} has a second stage: expected a section second_stage",
-            )
-            for name in ("lucir", "podnet", "eeil", "der", "foster")
-        ],
+        (
+            {"loss": "ce", "correction": "balanced_finetuning"},
+            {"memory": 0},
+            "correction balanced_finetuning needs exemplars, expected memory of 1 or more, or "
+            "method.correction=none. Received: memory=0",
+        ),
     ],
 )
 def test_a_method_that_the_rest_does_not_fit_is_told_in_one_line(method, others, told):
@@ -135,15 +171,46 @@ def test_a_method_that_the_rest_does_not_fit_is_told_in_one_line(method, others,
 @pytest.mark.parametrize(
     ("method", "others"),
     [
-        ({"name": "finetune", "loss": "relaxed-bsce"}, {"memory": 0}),
-        ({"name": "wa", "loss": "ce", "second_stage": False}, {"memory": 0}),
-        ({"name": "wa", "loss": "ce"}, {"second_stage": None}),  # corrects, trains nothing
-        ({"name": "podnet", "loss": "bsce"}, {"second_stage": None}),  # drops its second stage
-        ({"name": "der", "loss": "ce", "weight_aligning": True}, {"second_stage": None}),
+        ({"name": "finetune", "loss": "relaxed_bsce"}, {"memory": 0}),
+        ({"name": "eeil", "loss": "ce", "correction": "none"}, {"memory": 0}),
+        ({"name": "eeil", "loss": "bsce"}, {"memory": 0}),  # drops its fine-tuning
+        ({"name": "wa", "loss": "ce"}, {"memory": 0}),  # aligns, which needs no image
+        ({"name": "podnet", "loss": "bsce"}, {"options": None}),
+        ({"name": "der", "loss": "ce", "correction": "weight_aligning"}, {"options": {}}),
+        ({}, {"options": {"bsce": None}}),
     ],
 )
 def test_a_method_asks_for_no_more_than_it_uses(method, others):
     assert Params.of(DEFAULT | others | {"method": method}, "params.yaml").method.name
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        (
+            {"optimizer": "adamw", "nesterov": True},
+            "nesterov is a form of the momentum of sgd. Received: optimizer=adamw, momentum=0.9",
+        ),
+        ({"nesterov": True, "momentum": 0}, "nesterov is a form of the momentum of sgd. Received"),
+        ({"schedule": "step"}, "schedule=step needs milestones"),
+        (
+            {"resized_crop": True, "crop_padding": 4},
+            "expected resized_crop or crop_padding, not both. Received: crop_padding=4",
+        ),
+    ],
+)
+def test_a_recipe_whose_keys_do_not_fit_each_other_is_told_in_one_line(section, told):
+    with pytest.raises(UserError) as error:
+        Params.of(changed("base", {"epochs": 5} | section), "params.yaml")
+    assert str(error.value).startswith(f"params.yaml: base: {told}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("warmup", [0, 0.0667, 0.9])
+def test_one_epoch_goes_with_any_warmup(warmup):
+    """To try a pipeline with `-S base.epochs=1` nothing else need be changed."""
+    params = Params.of(changed("base", {"epochs": 1, "warmup": warmup}), "params.yaml")
+    assert (params.base.epochs, params.base.warmup) == (1, warmup)
 
 
 @pytest.mark.parametrize("text", ["", "- 1\n", "memory: [", "a: 1\na: 2\n", "\t", "memory: \xff"])
@@ -182,23 +249,3 @@ def test_every_preset_is_valid_and_says_what_it_costs(name):
 def test_unknown_preset_names_the_nearest():
     with pytest.raises(UserError, match=r"did you mean omniglot100\?"):
         find_preset("omniglot10")
-
-
-def test_rewriting_the_tasks_leaves_the_rest_to_the_letter(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text(
-        "# head\nmemory: 1   # a\ntasks:  # b\n  '00': {classes: 2}\n\n  # c\n  '01': x\nseed: 1\n"
-    )
-    rewrite_tasks(path, {"00": {"classes": 5, "after": "start", "recipe": "base"}})
-    assert path.read_text() == (
-        "# head\nmemory: 1   # a\n"
-        'tasks:\n  "00": {classes: 5, after: "start", recipe: base}\n'
-        "seed: 1\n"
-    )
-
-
-def test_rewriting_without_a_block_of_tasks_is_told(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text("memory: 1\n")
-    with pytest.raises(UserError, match="tasks"):
-        rewrite_tasks(path, {})
