@@ -13,8 +13,9 @@ import pytest
 from photos import photos, pixels
 from PIL import Image
 
-from tfcil.classifier import Head, expanded, grown, plain, save_classifier, untrained
+from tfcil.classifier import expanded, grown, plain, save_classifier, untrained
 from tfcil.cli import main
+from tfcil.components.facts import Head
 from tfcil.config.params import Dataset
 from tfcil.data import load_dataset
 from tfcil.files import write_json
@@ -47,6 +48,7 @@ def folder(characters, tmp_path_factory):
     linear = drawn("simple_cnn", train)
     linear.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     linear.fit(train, labels, epochs=10, batch_size=16, verbose=0)
+    student = expanded(linear, 2, np.random.default_rng(0), auxiliary=3)
     grey, colour, small = (
         batches_of_characters(test),
         batches_of_photos(photos(40), 64, 64),
@@ -54,9 +56,9 @@ def folder(characters, tmp_path_factory):
     )
     for case, model, batches in (
         ("linear", linear, grey),
-        ("cosine", drawn("simple_cnn", train, Head("cosine")), grey),
-        ("local", drawn("simple_cnn", train, Head("local_similarity", 3)), grey),
-        ("branches", expanded(linear, 2, np.random.default_rng(0)), grey),
+        ("cosine", drawn("simple_cnn", train, Head(kind="cosine")), grey),
+        ("local", drawn("simple_cnn", train, Head(kind="local_similarity", proxies=3)), grey),
+        ("branches", keras.Model(student.input, student.output["logits"]), grey),
         ("application", drawn("MobileNetV3Small", colour["same"]), colour),
         ("half", drawn("simple_cnn", small["same"], precision="mixed_bfloat16"), small),
     ):

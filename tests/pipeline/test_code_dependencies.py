@@ -7,14 +7,26 @@ import yaml
 
 from tfcil.components.code import import_closure
 from tfcil.components.registry import all_components
+from tfcil.evaluation.registry import measures, rules
 
 ROOT = Path(__file__).parents[2]
 # Writing files, errors and paths decide no result; `__init__` of a package only names its contents.
 UNTRACKED = {"errors.py", "files.py", "console.py", "stages/layout.py"}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def rules_and_measures():
+    """Their modules, which the registry lists."""
+    return [
+        *(f"tfcil.evaluation.rules.{name}" for name in rules()),
+        *(f"tfcil.evaluation.measures.{name}" for name in measures()),
+    ]
+
+
 FOUND_BY_NAME = {
     "recipes": lambda: [one.module.__name__ for one in all_components().values()],
-    "evaluate": lambda: ["tfcil.evaluation.rules.cnn", "tfcil.evaluation.rules.nme"],
+    "evaluate": rules_and_measures,
+    "report": rules_and_measures,
 }
 
 

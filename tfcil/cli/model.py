@@ -1,4 +1,4 @@
-"""Commands that use a trained model: predict, export."""
+"""Commands for a trained model: predict, export."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The accuracy matrix and every figure read off it."""
+"""The accuracy matrix and every figure computed from it."""
 
 import math
 
@@ -15,12 +15,13 @@ class AccuracyMatrix:
         correct: array `(tasks, tasks)`: row `t`, column `i` counts the test images of task `i`
             that the model after task `t` classifies correctly among all classes seen by then.
             NaN above the diagonal, where the model does not know the task yet.
-        totals: array `(tasks, tasks)`: how many test images there were. Its entries above the
-            diagonal are ignored, since the size of a test set may be known before its task.
+        totals: array `(tasks, tasks)`: the numbers of those test images. Entries above the diagonal
+            are ignored.
 
     Raises:
-        ValueError: not square, NaN or no whole numbers on or below the diagonal, numbers above
-            it, no test images, or more correct ones than there are.
+        ValueError: the arrays are not square; an entry on or below the diagonal is no whole number;
+            an entry of `correct` above it is not NaN; a task has no test images, or fewer than
+            correct ones.
 
     Example:
         >>> matrix = AccuracyMatrix([[9, np.nan], [6, 4]], [[10, np.nan], [10, 5]])

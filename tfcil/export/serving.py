@@ -1,4 +1,4 @@
-"""What a classifier does with raw images, as TensorFlow operations that every converter knows."""
+"""Preprocessing, classifier and softmax, in TensorFlow operations that every converter knows."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from tfcil.classifier.fused_batch_norm import fuse_batch_norm
 
 
 class Served:
-    """A classifier that brings images of any size to its own and returns probabilities.
+    """A classifier that resizes images and returns probabilities.
 
     Args:
         classifier: a `tfcil.predict.Classifier`.
@@ -32,7 +32,14 @@ class Served:
         return tf.nn.softmax(self.model(fitted, training=False))
 
     def probabilities_of_files(self, encoded):
-        """Computes the same for the contents of JPEG, PNG, GIF or BMP files, (batch,) strings."""
+        """Computes the softmax of the logits for image files.
+
+        Args:
+            encoded: (batch,) strings, contents of JPEG, PNG, GIF or BMP files.
+
+        Returns:
+            (batch, classes) float32.
+        """
         spec = tf.TensorSpec(self.shape, tf.float32)
         images = tf.map_fn(self._decoded, encoded, fn_output_signature=spec)
         return tf.nn.softmax(self.model(images, training=False))
@@ -40,7 +47,7 @@ class Served:
     def _decoded(self, encoded):
         image = tf.cond(
             tf.io.is_jpeg(encoded),
-            # As Pillow decodes; by default TensorFlow takes a faster, less exact way.
+            # Pillow decodes this way; TensorFlow's default is faster and less exact.
             lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
             lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
         )
@@ -50,7 +57,7 @@ class Served:
 
 
 def fitted_images(images, shape, how):
-    """Computes images of a model's size, as `tfcil.data.images.resize` does with Pillow.
+    """Resizes images as `tfcil.data.images.resize` does with Pillow.
 
     Args:
         images: (batch, height, width, channels) uint8.
@@ -58,21 +65,21 @@ def fitted_images(images, shape, how):
         how: `"stretch"` or `"crop"`.
 
     Returns:
-        (batch, *shape) float32, whole numbers. Pillow rounds to whole numbers likewise after each
-        direction, from fractions of 22 bits, and sometimes begins with the other direction: some
-        pixels differ by 1.
+        (batch, *shape) float32, rounded to whole numbers after each direction. Pillow rounds, too,
+        but from fractions of 22 bits, and sometimes starts with the other direction: some pixels
+        differ by 1.
     """
     height, width, channels = shape
     before = tf.shape(images)[1:3]
     after = tf.constant((height, width))
     if how == "crop":
         after = round(height * 256 / 224) * before // tf.reduce_min(before)
-    # Half to even, as Python rounds.
+    # Half to even, as Python's `round`.
     first = tf.round(tf.cast(after - (height, width), tf.float32) / 2)
     rows, columns = (
         _weights(before[axis], after[axis], first[axis], shape[axis]) for axis in (0, 1)
     )
-    # Two large products of matrices instead of a small one for each row of each image.
+    # Two large matrix products instead of a small one per row of each image.
     planes = tf.cast(tf.transpose(images, (0, 3, 1, 2)), tf.float32)
     x = _rounded(tf.matmul(tf.reshape(planes, (-1, before[1])), columns, transpose_b=True))
     x = tf.reshape(x, (-1, channels, before[0], width))
@@ -82,11 +89,12 @@ def fitted_images(images, shape, how):
 
 
 def _weights(before, after, first, count):
-    """Weights of bilinear interpolation with antialiasing, (count, before).
+    """Computes the weights of bilinear interpolation with antialiasing, (count, before).
 
-    Pixel o of `after` pixels lies at (o + 1/2) / after of the picture, and pixel i of `before` at
-    (i + 1/2) / before; a weight falls with their distance to 0 at the width of the larger pixel.
-    Times 2 * before * after all of that are whole numbers, exact up to 2**24.
+    The centre of output pixel o is at (o + 1/2) / after of the picture's side, that of input pixel
+    i at (i + 1/2) / before. A weight falls linearly with the distance of the centres and is 0 from
+    the width of the larger pixel on. All positions are multiplied by 2 * before * after: whole
+    numbers are exact in float32 up to 2**24.
     """
     before, after = tf.cast(before, tf.float32), tf.cast(after, tf.float32)
     there = (2 * (tf.range(count, dtype=tf.float32) + first) + 1) * before
@@ -100,17 +108,17 @@ def _rounded(x):
 
 
 def _grey(image):
-    """Luma of ITU-R 601, in the 16 bits that Pillow computes it with."""
+    """Computes the luma of ITU-R 601 in 16 bits, as Pillow does."""
     red, green, blue = tf.unstack(tf.cast(image, tf.int32), axis=-1)
     luma = (19595 * red + 38470 * green + 7471 * blue + 32768) // 65536
     return tf.cast(luma, tf.uint8)[..., None]
 
 
 def _in_float32(model):
-    """Returns the model with every layer in float32: not every runtime computes in bfloat16."""
+    """Returns the model with every layer in float32: some runtimes have no bfloat16."""
 
     def changed(layer):
-        if not isinstance(layer, keras.layers.Layer):  # an operation without a type of its own
+        if not isinstance(layer, keras.layers.Layer):  # an operation has no dtype to change
             return layer
         return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
 

@@ -1,4 +1,4 @@
-"""One function for each format: writes a classifier with preprocessing, softmax and class names."""
+"""A function per format that writes a classifier with preprocessing, softmax and class names."""
 
 import json
 import tempfile
@@ -26,7 +26,7 @@ def write_keras(classifier, path) -> None:
         x = keras.layers.CenterCrop(height, width, dtype="float32", name="cropped")(x)
     outputs = keras.layers.Softmax(dtype="float32", name=OUTPUT)(classifier.model(x))
     model = keras.Model(inputs, outputs, name="classifier")
-    # XLA, Keras's choice on a GPU, knows no resizing with antialiasing.
+    # Keras compiles with XLA on a GPU, which cannot resize with antialiasing.
     model.compile("sgd", jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     save_classifier(model, path)
@@ -48,7 +48,7 @@ def write_savedmodel(classifier, path) -> None:
     served = Served(classifier)
 
     def answer(probabilities):
-        # Serving gives one row to each image, so that names are repeated.
+        # TensorFlow Serving returns a row per image, so the names are repeated.
         names = tf.tile(tf.constant(served.names)[None], (tf.shape(probabilities)[0], 1))
         return {OUTPUT: probabilities, NAMES: names}
 
@@ -77,7 +77,7 @@ def write_onnx(classifier, path) -> None:
         tf.function(function, input_signature=signature), signature, opset=18
     )
     model.metadata_props.add(key=NAMES, value=json.dumps(classifier.names))
-    onnx.checker.check_model(model)  # tf2onnx leaves in what it cannot convert
+    onnx.checker.check_model(model)  # tf2onnx keeps operations that it cannot convert
     path.write_bytes(model.SerializeToString())
 
 

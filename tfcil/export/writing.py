@@ -1,4 +1,4 @@
-"""Writes an export whole or not at all, and never over something else."""
+"""Writes an export whole or not at all, and overwrites nothing but an earlier export."""
 
 import importlib.util
 import zipfile
@@ -26,11 +26,11 @@ def export(classifier, kind, path) -> None:
     Args:
         classifier: a `tfcil.predict.Classifier`.
         kind: one of `tfcil.export.FORMATS`.
-        path: the file or folder to write; there is nothing yet, or an export of the same format.
+        path: the file or folder to write. An earlier export of the same format is replaced.
 
     Raises:
-        UserError: where something else is at `path`, a package is missing, or the converter does
-            not know an operation of the model.
+        UserError: where something else is at `path`, a package is missing, or the converter cannot
+            convert an operation of the model.
     """
     path = Path(path)
     _check_packages(kind)
@@ -45,7 +45,7 @@ def export(classifier, kind, path) -> None:
 
 
 def _attempt(write, classifier, path) -> str:
-    """Returns why a converter fails, or nothing; each of them raises what it likes."""
+    """Returns why a converter failed, or `""`; converters raise exceptions of any type."""
     try:
         write(classifier, path)
     except (UserError, OSError):

@@ -45,7 +45,7 @@ def draw_variants(path, variants) -> None:
         one.set_title(f"{memory} exemplars" if memory else "no exemplars", fontsize=10)
     axes.flat[-1].set_xlabel("accuracy in percent: mean and range over the seeds")
     _add_legends(figure, colors)
-    # Matplotlib would write its version into the file.
+    # Otherwise Matplotlib writes its version into the file.
     figure.savefig(path, dpi=110, metadata={"Software": None})
     pyplot.close(figure)
 

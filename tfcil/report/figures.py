@@ -35,7 +35,7 @@ def draw_accuracy(path, results) -> None:
                 color = "white" if value < 0.6 else "black"
                 right.text(column, row, f"{value:.2f}", ha="center", va="center", color=color)
     figure.colorbar(shown, ax=right)
-    # Matplotlib would write its version into the file.
+    # Otherwise Matplotlib writes its version into the file.
     figure.savefig(path, dpi=110, metadata={"Software": None})
     pyplot.close(figure)
 

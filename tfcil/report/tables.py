@@ -1,4 +1,4 @@
-"""The data behind every figure, as CSV files in report/."""
+"""The data of every figure of the page, as CSV files in report/."""
 
 import csv
 import math
@@ -30,7 +30,7 @@ def _write(path, rows) -> None:
 
 
 def task_rows(results) -> list[dict]:
-    """Computes what is known after each task.
+    """Computes accuracies and measures after each task.
 
     Args:
         results: the experiment's `Results`.
@@ -82,7 +82,7 @@ def _rounded(figure):
 
 
 def write_confusion_table(path, results) -> None:
-    """Writes a row per kind of confusion after the last task, for `dvc plots`.
+    """Writes the entries of the last task's confusion matrix that are not 0, a row each.
 
     Args:
         path: the CSV file; columns `actual`, `predicted` (ranks of the classes) and `images`.
@@ -146,7 +146,7 @@ def _pair_rows(experiment):
 
 
 def _training_rows(experiment):
-    """Long form, a row per value: tasks and phases have terms of their own."""
+    """Yields a row per value, as tasks and phases differ in their terms."""
     yield ["task", "phase", "epoch", "term", "value"]
     for task, rows in experiment.curves.items():
         for row in rows:

@@ -1,4 +1,4 @@
-"""Stage `report`: the figures of the whole experiment, read off the evaluations of its tasks."""
+"""Stage `report`: computes the figures of the experiment from the evaluations of its tasks."""
 
 import sys
 from importlib.util import find_spec
@@ -12,12 +12,12 @@ from tfcil.stages.layout import Layout
 
 
 def report(layout: Layout, params) -> None:
-    """Writes metrics.json and report/: the page, and the tables and the picture behind it.
+    """Writes metrics.json and report/: the page, its tables and a picture.
 
-    Without the packages of the extra `report`, the tables alone.
+    Without the packages of the extra `report` it writes no page and no picture.
 
     Args:
-        layout: where the files lie.
+        layout: the paths of the experiment.
         params: the whole params.yaml.
     """
     experiment = read_experiment(layout, params.model_dump())

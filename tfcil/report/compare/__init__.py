@@ -1,1 +1,1 @@
-"""Two experiments side by side."""
+"""Compares two experiments."""

@@ -1,4 +1,4 @@
-"""A comparison as a page and as a table on the terminal."""
+"""Shows a comparison as a page and as a table on the terminal."""
 
 import math
 
@@ -22,7 +22,7 @@ DIFFERENCE = "difference in points"
 
 
 def comparison_page(comparison) -> str:
-    """Makes compare.html: one file that loads nothing."""
+    """Returns compare.html, a page that loads no other file."""
     tasks = comparison.tasks()
     classes = comparison.classes()
     experiments = zip(comparison.names, comparison.experiments, strict=True)
@@ -45,7 +45,7 @@ def comparison_page(comparison) -> str:
 
 
 def print_comparison(comparison, path) -> None:
-    """Prints the figures, the changed parameters, and where the page is.
+    """Prints the figures, the parameters that differ, and the path of the page.
 
     Args:
         comparison: the `Comparison`.
@@ -120,7 +120,7 @@ def _class_chart(classes) -> dict:
 
 
 def _times(comparison) -> list[tuple[float, int] | None]:
-    """Seconds and images of the training of each, where every task has a log."""
+    """Returns seconds and images of each training; `None` where a task has no log."""
     return [
         (
             sum(log["seconds"] for log in one.logs.values()),

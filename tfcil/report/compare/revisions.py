@@ -1,4 +1,4 @@
-"""An experiment in a folder, or as Git and DVC keep it under a revision."""
+"""Opens an experiment in a folder or in a revision of Git and DVC."""
 
 import shutil
 from pathlib import Path
@@ -16,8 +16,8 @@ def open_revision(name: str, scratch: Path, layout_of) -> Experiment:
     Args:
         name: `.` or `workspace`: the current folder; another folder with a params.yaml; or a Git
             revision, tag, branch or DVC experiment of the repository in the current folder.
-        scratch: empty folder, for the files of a revision.
-        layout_of: function from a folder to the paths of its files.
+        scratch: an empty folder, to which the files of a revision are copied.
+        layout_of: function from a folder to its `Layout`.
 
     Raises:
         UserError: where there is no such revision, or it has no results.
@@ -49,7 +49,7 @@ def _with_tasks(params, name) -> dict:
 
 
 def _fetch(name, source, target) -> None:
-    """Copies what a comparison reads from Git or DVC's cache to a folder."""
+    """Copies the files that a comparison reads from Git or DVC's cache to a folder."""
     files = _file_system(name)
     if not files.exists(str(source.params)):
         raise UserError(f"{name} has no params.yaml, so no experiment. Received: revision={name}")

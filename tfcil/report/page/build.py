@@ -1,4 +1,4 @@
-"""Makes the page of one experiment."""
+"""Builds the page of one experiment."""
 
 from tfcil.evaluation.registry import measures
 from tfcil.report.page.classes import class_chart, class_rows, pictured_exemplars
@@ -18,7 +18,7 @@ from tfcil.report.tables import task_rows
 
 
 def experiment_page(experiment) -> str:
-    """Makes report.html: one file that loads nothing.
+    """Returns report.html, a page that loads no other file.
 
     Args:
         experiment: the `Experiment`.
@@ -70,7 +70,7 @@ def title_of(params) -> str:
 
 
 def facts_of(experiment) -> list[str]:
-    """Returns the line under the title, in pieces."""
+    """Returns the parts of the line under the title."""
     params, results = experiment.params, experiment.results
     backbone = params.get("model", {}).get("backbone")
     classes, tasks = results.num_classes[-1], len(results.tasks)

@@ -1,4 +1,4 @@
-"""Geometry of line and bar charts: what a template needs to draw them as SVG."""
+"""Geometry of line and bar charts, which a template draws as SVG."""
 
 import math
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class Series:
     """One line, or the bars of one colour.
 
     Attributes:
-        name: as the legend and the tooltip have it.
-        values: one per position of the chart, `None` where there is none.
-        drawn: whether it is more than a line of the tooltip.
+        name: in the legend and the tooltip.
+        values: one per position of the chart, `None` where it is undefined.
+        drawn: whether it is drawn; otherwise only the tooltip shows it.
     """
 
     name: str
@@ -24,11 +24,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows.
+    """An axis of a chart.
 
     Attributes:
         title: with the unit.
-        low, high: its ends.
+        low, high: the values at its ends.
         percent: whether fractions are shown as percentages.
         labels: (value, text) of the ticks; `None`: round numbers.
     """
@@ -94,13 +94,13 @@ def line_chart(
     """Computes the geometry of lines over numbers.
 
     Args:
-        label: what the chart shows, for whoever can't see it.
-        positions: numbers on the x axis, rising.
-        captions: what the tooltip says of each.
+        label: description of the chart for screen readers.
+        positions: rising numbers on the x axis.
+        captions: first line of the tooltip at each position.
         series: list of `Series`.
-        x_axis, y_axis: each an `Axis`.
+        x_axis, y_axis: an `Axis` each.
         marks: (position, text) of vertical lines.
-        width, height: in the units of the drawing; text is 12 high.
+        width, height: in units of the drawing, where text is 12 units high.
     """
     x = _scale(x_axis, LEFT, width - RIGHT)
     y = _scale(y_axis, height - BOTTOM, TOP)
@@ -126,16 +126,17 @@ def line_chart(
 
 
 def bar_chart(label, captions, series, y_axis, x_labels, x_title, stacked=False):
-    """Computes the geometry of bars: those of one position stand side by side.
+    """Computes the geometry of bars.
 
     Args:
-        label: what the chart shows, for whoever can't see it.
-        captions: what the tooltip says of each position.
+        label: description of the chart for screen readers.
+        captions: first line of the tooltip at each position.
         series: list of `Series`.
         y_axis: an `Axis`.
         x_labels: (position, text) of the ticks.
         x_title: title of the x axis.
-        stacked: whether bars stand in each other's place, since each position has only one.
+        stacked: whether all series use the full width, as each position has a value in one only;
+            otherwise the bars of a position are drawn next to each other.
     """
     x_axis = Axis(x_title, -0.5, len(captions) - 0.5, labels=x_labels)
     x = _scale(x_axis, LEFT, WIDTH - RIGHT, digits=2)

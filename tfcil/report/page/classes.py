@@ -1,4 +1,4 @@
-"""Accuracy of each class under the last model, sorted; and the exemplars kept of some."""
+"""Accuracy of each class under the last model, and exemplars of some classes."""
 
 import math
 
@@ -8,9 +8,9 @@ from PIL import Image
 from tfcil.report.page.chart import Axis, Series, bar_chart
 from tfcil.report.page.confusion import as_uri
 
-PICTURED = 20  # classes whose exemplars are shown, but one of each task at least
-_SIDE = 64  # pixels of a picture's longer side at most
-_LOSSLESS = 40  # pixels up to which a picture is exact
+PICTURED = 20  # classes with pictures of exemplars; every task has at least one
+_SIDE = 64  # largest side of a picture in pixels
+_LOSSLESS = 40  # up to this side a picture is PNG, otherwise JPEG
 
 
 def class_rows(experiment) -> list[dict]:
@@ -39,7 +39,7 @@ def class_rows(experiment) -> list[dict]:
 
 
 def class_chart(experiment, rows) -> dict:
-    """Computes the bars of all classes, the least accurate first."""
+    """Computes a bar for each class, the least accurate first."""
     last = experiment.results.tasks[-1]
     captions = [f"{row['name']} (task {row['task']})" for row in rows]
     older = [None if row["task"] == last else row["accuracy"] for row in rows]
@@ -84,7 +84,7 @@ def pictured_exemplars(experiment, rows) -> list[dict]:
 
 
 def _even(count, most) -> list[int]:
-    """Positions at even distances, the ends among them."""
+    """Returns at most that many positions at even distances, first and last included."""
     return sorted({round(position) for position in np.linspace(0, count - 1, min(count, most))})
 
 

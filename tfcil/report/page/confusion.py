@@ -11,9 +11,9 @@ from PIL import Image
 from tfcil.report.page.heat import heat_map
 from tfcil.report.tables import confused_pairs
 
-FEW = 20  # classes up to which each has a square with a number
+FEW = 20  # largest number of classes that is drawn as squares with numbers
 LARGEST = 600  # pixels of the picture's side
-HIT, ERROR = (0, 114, 178), (213, 94, 0)  # Okabe and Ito: told apart by the colour-blind
+HIT, ERROR = (0, 114, 178), (213, 94, 0)  # of Okabe and Ito's palette for the colour-blind
 _LEVELS = 127
 
 
@@ -21,8 +21,8 @@ def confusion_figure(experiment) -> dict:
     """Computes the figure of the confusions between classes.
 
     Returns:
-        `heat`, a heat map, or `picture`, a PNG with the places of the tasks and the numbers that
-        its tooltip reads; the other one is `None`.
+        Dictionary with `heat`, a heat map, and `picture`, a PNG with the positions of the tasks and
+        the numbers for its tooltip; one of them is `None`.
     """
     results = experiment.results
     if len(results.confusion) <= FEW:
@@ -80,7 +80,7 @@ def _picture(experiment) -> dict:
 
 
 def _spread(labels, room=0.045) -> list[tuple[float, str]]:
-    """Leaves out labels that would run into the one before."""
+    """Leaves out labels that would overlap the one before."""
     shown = []
     for at, text in labels:
         if not shown or at - shown[-1][0] >= room:
@@ -93,9 +93,9 @@ def _block(count) -> int:
 
 
 def _png(confusion) -> str:
-    """Draws hits in one colour and errors in another, on nothing: it suits a dark page too."""
+    """Draws hits in one colour and errors in another, on transparent ground for dark pages."""
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    # The root, and never less than a quarter: single errors among a thousand classes are seen.
+    # The root, from a quarter on: single errors among a thousand classes stay visible.
     level = np.where(shares > 0, np.ceil((0.25 + 0.75 * np.sqrt(shares)) * _LEVELS), 0)
     level = level.astype(np.uint8)
     level[~np.eye(len(level), dtype=bool) & (level > 0)] += _LEVELS
@@ -106,9 +106,9 @@ def _png(confusion) -> str:
 
 
 def _pooled(level, block) -> np.ndarray:
-    """Takes the strongest of each block, so that a single error is not averaged away.
+    """Takes the strongest class of each block, so that a single error is not averaged away.
 
-    Blocks of the diagonal show hits, or it would vanish between the errors beside it.
+    Blocks on the diagonal show their hits: errors would hide the diagonal otherwise.
     """
     if block == 1:
         return level
@@ -133,7 +133,7 @@ def as_uri(image, kind, **options) -> str:
 
 
 def most_confused(experiment, most=25) -> list[dict]:
-    """Returns the most frequent confusions, by name."""
+    """Returns the most frequent confusions, with the names of their classes and tasks."""
     results, names = experiment.results, experiment.class_names
     totals, task_of = results.confusion.sum(axis=1), results.task_of_class()
     return [

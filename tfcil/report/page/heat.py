@@ -1,26 +1,26 @@
-"""Geometry of heat maps: squares whose strength of colour is a fraction."""
+"""Geometry of heat maps: squares whose opacity is a fraction."""
 
 import math
 
 from tfcil.report.page.chart import WIDTH
 
-STRONG = 0.55  # from here on text stands on colour
+STRONG = 0.55  # opacity from which a square's text is light
 _TOP, _RIGHT = 8, 10
-_FAINTEST = 0.04  # a square is seen also where its fraction is 0
+_FAINTEST = 0.04  # opacity of a fraction of 0: the square stays visible
 
 
 def heat_map(label, rows, columns, cells, titles, low=0.0, left=46, styles=None, most=12):
     """Computes the geometry of a heat map.
 
     Args:
-        label: what it shows, for whoever can't see it.
-        rows, columns: texts beside and below.
+        label: description for screen readers.
+        rows, columns: their texts, left of the squares and below them.
         cells: (row, column, fraction, text, tooltip) of each square.
         titles: of the y axis and the x axis.
         low: fraction that is shown without colour; 1 is full colour.
-        left: room for the texts beside.
-        styles: function of row and column that gives the number of a colour; `None`: one colour.
-        most: rows and columns up to which texts stand in the squares.
+        left: room for the texts of the rows.
+        styles: function from row and column to the number of a colour; `None`: one colour.
+        most: largest number of columns with texts in the squares.
     """
     side = min((WIDTH - left - _RIGHT) / len(columns), 64)
     numbers = len(columns) <= most
@@ -53,7 +53,7 @@ def heat_map(label, rows, columns, cells, titles, low=0.0, left=46, styles=None,
 
 
 def _spread(texts, first, side, room=16):
-    """Positions of texts that don't run into each other: every second, fifth, ..."""
+    """Returns (position, text) of every n-th text, so that they don't overlap."""
     step = max(1, math.ceil(room / side))
     return [
         (round(first + (number + 0.5) * side, 2), text)
@@ -63,5 +63,5 @@ def _spread(texts, first, side, room=16):
 
 
 def lowest_tenth(fractions) -> float:
-    """Computes where the colours of a heat map of accuracies begin: at a tenth, 0.8 at most."""
+    """Computes the largest tenth below all fractions, at most 0.8, where the colours begin."""
     return min(max(math.floor(min(fractions) * 10 - 1e-9) / 10, 0.0), 0.8)

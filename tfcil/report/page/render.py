@@ -1,4 +1,4 @@
-"""Templates to text; everything that comes from an experiment is escaped."""
+"""Renders templates; everything that comes from an experiment is escaped."""
 
 import base64
 import hashlib
@@ -11,11 +11,11 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values) -> str:
-    """Fills a template in.
+    """Renders a template.
 
     Args:
-        template: its file in the folder templates/.
-        **values: what it shows.
+        template: name of its file in the folder templates/.
+        **values: its variables.
 
     Raises:
         UserError: where jinja2 is not installed.
@@ -43,7 +43,7 @@ def render(template: str, **values) -> str:
         "setting": setting,
         "breakable": breakable,
     }
-    # Our own files, without a word of the experiment. The page lets no other script run.
+    # The browser runs the script with this digest and no other.
     css, script = (
         (FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js")
     )
@@ -53,12 +53,12 @@ def render(template: str, **values) -> str:
 
 
 def share(fraction, digits=2) -> str:
-    """Writes a fraction as a percentage; a dash where it is undefined."""
+    """Formats a fraction as a percentage; a dash where it is undefined."""
     return "–" if fraction is None else f"{100 * fraction:.{digits}f} %"
 
 
 def points(difference, digits=2, sign=False) -> str:
-    """Writes a difference of fractions in percentage points."""
+    """Formats a difference of fractions in percentage points."""
     if difference is None:
         return "–"
     text = f"{100 * difference:{'+' if sign else ''}.{digits}f}"
@@ -67,7 +67,7 @@ def points(difference, digits=2, sign=False) -> str:
 
 
 def size(number) -> str:
-    """Writes bytes as kB, MB or GB."""
+    """Formats a number of bytes in kB, MB or GB."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= factor:
             return (
@@ -79,19 +79,19 @@ def size(number) -> str:
 
 
 def duration(seconds) -> str:
-    """Writes seconds, above two minutes as hours, minutes and seconds."""
+    """Formats seconds; from two minutes on as hours, minutes and seconds."""
     if seconds < 120:
         return f"{seconds:.1f} s"
     return str(timedelta(seconds=round(seconds)))
 
 
 def thousands(number) -> str:
-    """Writes a whole number with thin spaces between thousands."""
+    """Formats a whole number with thin spaces between thousands."""
     return f"{number:,.0f}".replace(",", " ")
 
 
 def setting(value) -> str:
-    """Writes the value of a parameter as params.yaml has it."""
+    """Formats the value of a parameter as in params.yaml."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
@@ -104,7 +104,7 @@ def setting(value) -> str:
 
 
 def breakable(name):
-    """Lets a long name break after a slash or an underscore; the rest of it is escaped."""
+    """Escapes a name and allows a line break after each slash and underscore."""
     from markupsafe import Markup, escape
 
     text = escape(name)

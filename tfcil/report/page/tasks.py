@@ -137,7 +137,7 @@ def task_confusion(results) -> dict:
                 f"{images} of {total} ({100 * share:.2f} %)"
             )
             text = f"{100 * share:.0f}" if images else ""
-            # The root makes few errors visible beside the many hits.
+            # The root makes few errors visible among many hits.
             cells.append((row, column, share**0.5, text, tip))
     titles = ("images of task", "taken for a class of task")
     label = "Which task's classes images are taken for"
