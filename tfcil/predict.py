@@ -1,6 +1,5 @@
 """Photos of any size and kind, classified by a trained model as its training data were read."""
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from tfcil.classifier import num_classes, open_classifier
-from tfcil.data.folder import EXTENSIONS
+from tfcil.classifier.fused_batch_norm import fuse_batch_norm
+from tfcil.data.folder import EXTENSIONS, images_below
 from tfcil.data.images import read_image, resize
 from tfcil.data.splits import map_in_order
 from tfcil.errors import UserError
 from tfcil.files import read_json
-from tfcil.layers.fused_batch_norm import fuse_batch_norm
 
 RESIZE = ("stretch", "crop")
 BATCH_SIZE = 32
@@ -124,12 +123,10 @@ def predictions(classifier, paths, top=5) -> Iterator[dict]:
         `{"path": ..., "error": ...}`.
 
     Raises:
-        UserError: where `top` is below 1, or Pillow is missing.
+        UserError: where `top` is below 1.
     """
     if top < 1:
         raise UserError(f"--top: expected 1 or more. Received: top={top}")
-    if importlib.util.find_spec("PIL") is None:
-        raise UserError(f"Reading images needs Pillow: pip install pillow. Received: {paths[0]}")
     files = list(chain.from_iterable(map(image_files, paths)))
     return (
         _told(classifier.names, path, answer, top) for path, answer in _answers(classifier, files)
@@ -147,19 +144,10 @@ def _told(names, path, answer, top):
 def image_files(path) -> list[Path]:
     """Lists the images in a folder and its folders, sorted by path, without hidden ones.
 
-    Of a path that is no folder it lists the path.
+    Of a path that is no folder, and of a folder without images, it lists the path.
     """
     path = Path(path)
-    if not path.is_dir():
-        return [path]
-    inside = (name.relative_to(path) for name in path.rglob("*") if not name.is_dir())
-    chosen = (
-        name
-        for name in inside
-        if name.suffix.lower() in EXTENSIONS and not any(part[0] == "." for part in name.parts)
-    )
-    # Of a folder without images the folder is told.
-    return [path / name for name in sorted(chosen, key=Path.as_posix)] or [path]
+    return sorted(map(Path, images_below(path)), key=Path.as_posix) or [path]
 
 
 def _answers(classifier, files):

@@ -256,13 +256,6 @@ def test_a_split_that_is_named_must_be_there(pets, key):
         open_dataset(settings(pets, **{key: "other"}))
 
 
-def test_missing_pillow_is_told_with_what_to_install(pets, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install pillow"):
-        open_dataset(settings(pets))
-
-
 def test_tiny_imagenet_is_a_folder_of_its_own_jpeg_files(tmp_path):
     """The whole way of the real set: bytes to files, files to images, grey ones as well."""
     root = Path(__file__).resolve().parents[2]

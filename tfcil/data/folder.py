@@ -4,6 +4,7 @@ Links to files are followed, links to folders are not: they may lead in circles.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfcil.data.listing import ImageFile, Listing, one_line
@@ -11,6 +12,24 @@ from tfcil.errors import UserError
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _TEST_SPLITS = ("test", "val", "validation")
+
+
+def images_below(folder, on_error=None) -> Iterator[str]:
+    """Finds the image files in a folder and its folders by their names, without hidden ones.
+
+    Args:
+        folder: the folder.
+        on_error: function that is called with the `OSError` of a folder that cannot be read;
+            `None`: such a folder is passed over.
+
+    Yields:
+        Their paths, which begin with `folder`, in the order of the file system.
+    """
+    for inside, folders, names in os.walk(folder, onerror=on_error):
+        folders[:] = [name for name in folders if name[0] != "."]
+        for name in names:
+            if name[0] != "." and name.lower().endswith(EXTENSIONS):
+                yield os.path.join(inside, name)
 
 
 def list_folder(folder, train_split="train", test_split="test") -> Listing:
@@ -90,10 +109,6 @@ def _images(root, part, class_name, split):
     def fail(error):
         raise _unreadable(error)
 
-    for folder, inside, names in os.walk(root / part, onerror=fail):
-        inside[:] = [name for name in inside if name[0] != "."]
-        for name in names:
-            if name[0] != "." and name.lower().endswith(EXTENSIONS):
-                path = os.path.join(folder, name)
-                shown = one_line(Path(path).relative_to(root).as_posix())
-                yield ImageFile(path, class_name, split, shown)
+    for path in images_below(root / part, fail):
+        shown = one_line(Path(path).relative_to(root).as_posix())
+        yield ImageFile(path, class_name, split, shown)

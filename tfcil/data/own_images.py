@@ -1,6 +1,5 @@
 """A person's own images, in a folder or listed in a CSV file, as a data set."""
 
-import importlib.util
 import itertools
 from collections import Counter
 from functools import partial
@@ -32,10 +31,6 @@ def open_own_images(params, used=None, fit=None) -> OpenDataset:
         UserError: where something is missing, an image cannot be used and `on_bad_image` is
             `error`, or a class has no image to learn from or to evaluate on.
     """
-    if importlib.util.find_spec("PIL") is None:
-        raise UserError(
-            "dataset.name: folder needs Pillow: pip install pillow. Received: dataset.name=folder"
-        )
     names, files = _list(params)
     wanted = set(names if used is None else used(names))
     files = [file for file in files if file.class_name in wanted]
