@@ -1,23 +1,19 @@
-"""A project of one's own: what `tfcil init` writes, what `--add` adds, what `status` tells."""
+"""A folder with your images: what `tfcil init` writes, what `--add` adds, what `status` tells."""
 
 import json
 from pathlib import Path
 
 import pytest
 import yaml
-from dvc.utils.serialize import load_yaml
 from PIL import Image
 
 from tfcil.cli import main
 from tfcil.config.params import load_params
-from tfcil.config.presets import rewrite_tasks
-from tfcil.errors import UserError
 from tfcil.files import write_json
-from tfcil.project.create import add_task, own_pipeline
-from tfcil.scenario import protocol
-from tfcil.stages import LAST, ONCE, PER_TASK
+from tfcil.project.create import own_pipeline
+from tfcil.stages.run import LAST, ONCE, PER_TASK
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 OURS = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
@@ -59,6 +55,23 @@ def test_pipeline_of_a_project_is_ours_without_our_code():
         left = [one for one in ours.get("deps", ()) if not one.startswith(("tfcil/", "pipelines/"))]
         added = ["${dataset.path}"] if name == "prepare" else []
         assert own.get("deps", []) == left + added
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["nowhere"], "No such file or directory"),
+        (["data raw", "--image-size", "0"], "Received: --image-size=0"),
+        (["data raw", "--backbone", "resnet17"], "did you mean resnet18?"),
+    ],
+)
+def test_init_with_a_mistake_is_told_in_one_line_and_writes_nothing(pets, capsys, options, told):
+    before = {file: file.read_bytes() for file in pets.iterdir() if file.is_file()}
+    with pytest.raises(SystemExit):
+        main(["init", *options, "--force"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert {file: file.read_bytes() for file in pets.iterdir() if file.is_file()} == before
 
 
 def test_init_overwrites_nothing(pets):
@@ -118,35 +131,6 @@ def test_add_refuses_what_cannot_be_added(pets, capsys, names, told):
         main(["tasks", "--add", *names])
     assert told in capsys.readouterr().err
     assert list(load_params("params.yaml").tasks) == ["00"]
-
-
-def test_keys_go_on_as_they_were_numbered(tmp_path):
-    for last, expected in (("00", "01"), ("009", "010"), ("99", "100"), ("june", "june_next")):
-        path = tmp_path / "params.yaml"
-        path.write_text(f'tasks:\n  "{last}": {{classes: 1}}\n\n# more\nmemory: 5\n')
-        assert add_task(path, {last: None}, ["a"]) == expected
-        assert list(yaml.safe_load(path.read_text())["tasks"]) == [last, expected]
-        assert "# more\nmemory: 5\n" in path.read_text()
-
-
-def test_dvc_reads_the_same_keys_and_names(tmp_path):
-    """To PyYAML 08 is a text and to DVC, whose YAML is newer, it is the number 8."""
-    path = tmp_path / "params.yaml"
-    path.write_text("tasks:\n  x: y\nmemory: 5\n")
-    rewrite_tasks(path, protocol(1, 1, 12))
-    add_task(
-        path, load_yaml(path)["tasks"], ["08", "on", "1e3", "null", "a: b", 'say "panda"', "é"]
-    )
-    assert load_yaml(path) == yaml.safe_load(path.read_text())
-    assert load_yaml(path)["tasks"]["09"]["after"] == "08"
-    assert load_yaml(path)["tasks"]["12"]["classes"][0] == "08"
-
-
-def test_tasks_in_braces_are_told(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text("tasks: {}\n")
-    with pytest.raises(UserError, match="a line per task"):
-        add_task(path, {"00": None}, ["a"])
 
 
 def status(capsys):
