@@ -72,9 +72,11 @@ def test_layers_before_the_network_keep_their_names():
     assert name in {layer.name for layer in keras.Model(inputs, outputs).layers}
 
 
-@pytest.mark.parametrize("spelling", ["MobileNetV2", "mobilenet_v2", "mobilenetv2", "MOBILENET_V2"])
+@pytest.mark.parametrize("spelling", ["VGG16", "vgg16", "vgg_16", "VGG_16"])
 def test_names_are_found_in_any_spelling(spelling):
-    assert applications.find(spelling) is keras.applications.MobileNetV2
+    layers = {layer.name for layer in backbones.build(spelling, (32, 32, 3)).layers}
+    assert {"block1_conv1", "block5_conv3"} <= layers
+    assert "block3_conv4" not in layers  # of VGG19
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ import pytest
 import tensorflow as tf
 
 from tfcil import backbones
-from tfcil.backbones import registry
-from tfcil.errors import UserError
 
 NETWORKS = {"lucir": "resnet32_lucir", "pycil": "resnet32", "podnet": "resnet32_rebuffi"}
 POOLED = {"lucir": "features", "pycil": "features", "podnet": "raw_features"}
@@ -120,13 +118,13 @@ def test_training_agrees_with_the_official_network(official, dialect):
 
 def test_rebuffi_with_last_relu_pools_what_podnet_calls_features(official):
     raw, stored = official("podnet")
-    model = backbones.resnet32_rebuffi((32, 32, 3), last_relu=True)
+    model = backbones.build("resnet32_rebuffi", (32, 32, 3), last_relu=True)
     model.set_weights(raw.get_weights())
     assert_close(model(stored["x"])["features"], stored["eval/features"])
 
 
 def test_pad_shortcut_picks_every_other_pixel_and_appends_zero_channels():
-    model = backbones.resnet20((9, 12, 3))
+    model = backbones.build("resnet20", (9, 12, 3))
     ends = [model.get_layer(name).output for name in ("map1", "stage2_block1_shortcut_pad")]
     x = np.random.default_rng(0).normal(size=(2, 9, 12, 3)).astype("float32")
     before, after = (np.asarray(one) for one in keras.Model(model.input, ends)(x))
@@ -135,9 +133,9 @@ def test_pad_shortcut_picks_every_other_pixel_and_appends_zero_channels():
     np.testing.assert_array_equal(after[..., 16:], 0)
 
 
-@pytest.mark.parametrize("shortcut", ["pad", "conv"])
-def test_odd_sizes_halve_upwards(shortcut):
-    model = backbones.resnet20((33, 19, 1), shortcut=shortcut)
+@pytest.mark.parametrize("name", ["resnet32", "resnet32_lucir"])
+def test_odd_sizes_halve_upwards_whatever_the_shortcut(name):
+    model = backbones.build(name, (33, 19, 1))
     assert [one.shape[1:] for one in model.output["maps"]] == [
         (33, 19, 16),
         (17, 10, 32),
@@ -147,7 +145,7 @@ def test_odd_sizes_halve_upwards(shortcut):
 
 @pytest.mark.parametrize("last_relu", [True, False])
 def test_features_are_the_mean_of_the_last_map_with_or_without_its_relu(last_relu):
-    outputs = backbones.resnet20((8, 8, 3), last_relu=last_relu)(
+    outputs = backbones.build("resnet20", (8, 8, 3), last_relu=last_relu)(
         np.random.default_rng(0).normal(size=(16, 8, 8, 3)).astype("float32")
     )
     last = np.asarray(outputs["maps"][-1])
@@ -156,7 +154,7 @@ def test_features_are_the_mean_of_the_last_map_with_or_without_its_relu(last_rel
 
 
 def test_resnet20_has_the_parameters_of_its_definition():
-    model = backbones.resnet20((32, 32, 3))
+    model = backbones.build("resnet20", (32, 32, 3))
     stem = 3 * 9 * 16 + 32
     stages = [6 * (9 * c * c + 2 * c) - halved for c, halved in [(16, 0), (32, 4608), (64, 18432)]]
     assert sum(int(np.prod(one.shape)) for one in model.trainable_weights) == stem + sum(stages)
@@ -164,7 +162,7 @@ def test_resnet20_has_the_parameters_of_its_definition():
 
 def test_convolutions_start_independent_and_with_the_variance_of_fan_out():
     keras.utils.set_random_seed(0)
-    model = backbones.resnet20((32, 32, 3))
+    model = backbones.build("resnet20", (32, 32, 3))
     widening, first, second = (
         np.asarray(model.get_layer(f"stage3_{name}").kernel)
         for name in ("block1_conv1", "block1_conv2", "block2_conv2")
@@ -176,17 +174,6 @@ def test_convolutions_start_independent_and_with_the_variance_of_fan_out():
 
 def test_rebuffi_blocks_start_as_the_identity():
     x = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype("float32")
-    maps = backbones.resnet32_rebuffi((16, 16, 3))(x)["maps"]
+    maps = backbones.build("resnet32_rebuffi", (16, 16, 3))(x)["maps"]
     np.testing.assert_array_equal(maps[3], maps[2])
     np.testing.assert_array_equal(maps[1][..., :16], maps[0][:, ::2, ::2])
-
-
-def test_lucir_network_is_resnet32_with_its_options():
-    expected = backbones.resnet32((32, 32, 3), shortcut="conv", last_relu=False).get_config()
-    received = registry.build("resnet32_lucir", (32, 32, 3)).get_config()
-    assert received["layers"] == expected["layers"]
-
-
-def test_unknown_shortcut_is_the_users_mistake():
-    with pytest.raises(UserError, match=r"pad, conv\. Received: shortcut=identity$"):
-        backbones.resnet20((32, 32, 3), shortcut="identity")

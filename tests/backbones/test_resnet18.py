@@ -13,7 +13,7 @@ def trainable(model):
 
 def test_large_images_get_the_published_network():
     """11,689,512 parameters of the published network, less its 1000-class head."""
-    model = backbones.resnet18((224, 224, 3))
+    model = backbones.build("resnet18", (224, 224, 3))
     assert trainable(model) == 11_689_512 - 1000 * 513
     assert [one.shape[1:] for one in model.output["maps"]] == [
         (56, 56, 64),
@@ -26,20 +26,20 @@ def test_large_images_get_the_published_network():
 
 def test_small_images_keep_their_resolution_in_the_stem():
     """11,173,962 parameters of the network known to CIFAR users, less its 10-class head."""
-    model = backbones.resnet18((32, 32, 3))
+    model = backbones.build("resnet18", (32, 32, 3))
     assert trainable(model) == 11_173_962 - 10 * 513
     assert [one.shape[1:3] for one in model.output["maps"]] == [(32, 32), (16, 16), (8, 8), (4, 4)]
 
 
 @pytest.mark.parametrize(("side", "stride"), [(99, 1), (100, 2)])
 def test_the_stem_changes_at_100_pixels(side, stride):
-    model = backbones.resnet18((side, 120, 3))
+    model = backbones.build("resnet18", (side, 120, 3))
     assert model.get_layer("stem_conv").strides == (stride, stride)
 
 
 def test_the_large_stem_is_centred_on_the_first_pixel():
     """Padding 3 on every side; "same" with stride 2 would pad 2 before and 3 after."""
-    model = backbones.resnet18((128, 128, 3))
+    model = backbones.build("resnet18", (128, 128, 3))
     x = np.random.default_rng(0).normal(size=(1, 128, 128, 3)).astype("float32")
     stem = model.get_layer("stem_conv")
     received = np.asarray(keras.Model(model.input, stem.output)(x))[0, 0, 0]
@@ -48,7 +48,7 @@ def test_the_large_stem_is_centred_on_the_first_pixel():
 
 
 def test_the_large_stem_pools_as_if_nothing_surrounded_the_image():
-    model = backbones.resnet18((128, 128, 3))
+    model = backbones.build("resnet18", (128, 128, 3))
     x = np.random.default_rng(0).normal(size=(1, 128, 128, 3)).astype("float32")
     ends = [model.get_layer(name).output for name in ("stem_relu", "stem_pool")]
     before, after = (np.asarray(one)[0] for one in keras.Model(model.input, ends)(x))
@@ -59,7 +59,7 @@ def test_the_large_stem_pools_as_if_nothing_surrounded_the_image():
 
 def test_features_are_the_mean_of_the_last_map():
     x = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype("float32")
-    outputs = backbones.resnet18((16, 16, 3), last_relu=False)(x)
+    outputs = backbones.build("resnet18", (16, 16, 3), last_relu=False)(x)
     last = np.asarray(outputs["maps"][-1])
     assert last.min() < 0
     np.testing.assert_allclose(outputs["features"], last.mean((1, 2)), rtol=1e-5, atol=1e-6)

@@ -9,7 +9,7 @@ from tfcil import backbones
 
 @pytest.mark.parametrize("input_shape", [(28, 28, 1), (32, 32, 3), (9, 17, 2)])
 def test_three_poolings_then_the_mean_of_the_last_map(input_shape):
-    model = backbones.simple_cnn(input_shape)
+    model = backbones.build("simple_cnn", input_shape)
     sides = [tuple(side // 2**k for side in input_shape[:2]) for k in (1, 2, 3, 3)]
     assert [one.shape[1:3] for one in model.output["maps"]] == sides
     x = np.random.default_rng(0).normal(size=(3, *input_shape)).astype("float32")
@@ -22,14 +22,14 @@ def test_three_poolings_then_the_mean_of_the_last_map(input_shape):
 @pytest.mark.parametrize("last_relu", [True, False])
 def test_last_relu_decides_whether_features_have_both_signs(last_relu):
     x = np.random.default_rng(0).normal(size=(4, 8, 8, 1)).astype("float32")
-    maps = backbones.simple_cnn((8, 8, 1), last_relu=last_relu)(x)["maps"]
+    maps = backbones.build("simple_cnn", (8, 8, 1), last_relu=last_relu)(x)["maps"]
     assert (np.min(maps[-1]) >= 0) == last_relu
     assert np.min(maps[0]) >= 0
 
 
 def test_pooling_before_batch_norm_equals_pooling_after_it():
     """The cheap order computes the usual block (for positive scales, and given statistics)."""
-    model = backbones.simple_cnn((8, 8, 1))
+    model = backbones.build("simple_cnn", (8, 8, 1))
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     convolved = model.get_layer("block1_conv")(x)
     normalised = model.get_layer("block1_bn")(convolved, training=False)
@@ -43,7 +43,7 @@ def test_it_learns_to_tell_two_textures_apart():
     labels = np.arange(32) % 2
     x = generator.normal(size=(32, 12, 12, 1)).astype("float32")
     x[labels == 1] += np.tile([1.0, -1.0], 6)[:, None]  # vertical stripes
-    model = backbones.simple_cnn((12, 12, 1))
+    model = backbones.build("simple_cnn", (12, 12, 1))
     logits = keras.layers.Dense(2, name="logits")(model.output["features"])
     classifier = keras.Model(model.input, logits)
     classifier.compile(

@@ -1,4 +1,4 @@
-"""Networks from images to features: tfcil's own, and those of `keras.applications` by name.
+"""Networks from images to features: tfcil's own, and those of `keras.applications`.
 
 Keras is imported when the first of them is used.
 """
@@ -6,10 +6,5 @@ Keras is imported when the first of them is used.
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "registry": ["apply", "build", "normalises_itself"],
-        "resnets": ["resnet18", "resnet20", "resnet32", "resnet32_rebuffi"],
-        "small": ["simple_cnn"],
-    },
+    __name__, submod_attrs={"registry": ["apply", "build", "normalises_itself"]}
 )

@@ -20,25 +20,13 @@ def constructors():
     return {name.lower(): function for name, function in functions}
 
 
-def find(name):
-    """Finds the function for `MobileNetV2`, `mobilenet_v2`, ...; None for an unknown name."""
-    return constructors().get(str(name).lower().replace("_", ""))
-
-
-def application_layers(inputs, constructor, weights=None):
-    """Applies a network of `keras.applications` to a symbolic batch of raw images.
-
-    Args:
-        inputs: (batch, height, width, 3) colour images of 0..255.
-        constructor: the network's function in `keras.applications`.
-        weights: None, or `"imagenet"` for those that Keras downloads (once).
-
-    Returns:
-        `{"maps": [its last map], "features": (batch, d)}`.
+def application_layers(inputs, name, weights=None):
+    """Applies a network of `keras.applications` to (batch, height, width, 3) images of 0..255.
 
     Raises:
-        UserError: for images it does not take, or weights that cannot be had.
+        UserError: for images it does not take, or weights that Keras cannot download.
     """
+    constructor = constructors()[name.lower().replace("_", "")]
     size = tuple(inputs.shape[1:])
     if len(size) != 3 or None in size or size[-1] != 3:
         raise UserError(
@@ -54,8 +42,8 @@ def application_layers(inputs, constructor, weights=None):
 def preprocess(x, constructor):
     """Applies the preprocessing of the network's family to raw images, as plain Keras layers.
 
-    Every family either leaves the images to the network or scales and shifts the channels, some in
-    the order blue, green, red. What the family's own function makes of four colours tells which.
+    Some families leave the images to the network; the others scale and shift the channels, some in
+    the order blue, green, red. The family's own function, applied to four colours, shows which.
     """
     colours = 255.0 * np.concatenate([np.zeros((1, 3)), np.eye(3)])
     family = inspect.getmodule(constructor)
@@ -65,25 +53,20 @@ def preprocess(x, constructor):
     # In float32 also under mixed precision: 0..255 less a mean needs more than 8 bits.
     if order.tolist() == [2, 1, 0]:
         # Cropping that reads the axes as channels first keeps one channel of ours.
+        options = {"data_format": "channels_first", "dtype": "float32"}
         planes = [
-            layers.Cropping2D(
-                ((0, 0), (channel, 2 - channel)),
-                data_format="channels_first",
-                dtype="float32",
-                name=f"preprocess_channel{channel}",
-            )(x)
-            for channel in order.tolist()
+            layers.Cropping2D(((0, 0), (c, 2 - c)), name=f"preprocess_channel{c}", **options)(x)
+            for c in (2, 1, 0)
         ]
         x = layers.Concatenate(dtype="float32", name="preprocess_bgr")(planes)
     if np.any(scale != 1) or np.any(black != 0):
-        x = layers.Rescaling(
-            scale.tolist(), black.tolist(), dtype="float32", name="preprocess_rescaling"
-        )(x)
+        options = {"dtype": "float32", "name": "preprocess_rescaling"}
+        x = layers.Rescaling(scale.tolist(), black.tolist(), **options)(x)
     return x
 
 
 def _construct(constructor, x, weights):
-    """Builds the network on `x`; what Keras says against it becomes a `UserError`."""
+    """Builds the network on `x`; an error of Keras becomes a `UserError`."""
     size = tuple(x.shape[1:])
     try:
         return constructor(include_top=False, weights=weights, input_tensor=x, input_shape=size)
@@ -103,9 +86,9 @@ def _construct(constructor, x, weights):
 
 
 def _name_unnamed(operations):
-    """Counts the layers that Keras left without a name afresh.
+    """Renames the layers that Keras numbered itself, from 1.
 
-    Keras counts them over the whole process, so the bytes of a saved model would depend on what
+    Keras numbers them over the whole process, so the bytes of a saved model would depend on what
     was built before it.
     """
     counts = Counter()

@@ -1,4 +1,4 @@
-"""The names of the backbones, known without Keras: params.yaml is checked before it is loaded."""
+"""The names of the backbones, without Keras: params.yaml is checked before Keras is loaded."""
 
 from tfcil.errors import UserError, nearest, shown
 
@@ -25,9 +25,9 @@ APPLICATIONS = (
 
 
 def check_backbone(name: str) -> str:
-    """Returns the name of a backbone, if it is one; otherwise raises `UserError`.
+    """Returns `name`; raises a `UserError` if no backbone has that name.
 
-    Networks of `keras.applications` are known in any case and with or without underscores.
+    Upper case and underscores do not matter in the names of `keras.applications`.
     """
     plain = name.lower().replace("_", "")
     if name not in OWN_BACKBONES and plain not in {one.lower() for one in APPLICATIONS}:

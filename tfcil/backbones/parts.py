@@ -1,4 +1,4 @@
-"""The few layers every backbone is made of, each with a name of its own."""
+"""The layers that all backbones are made of, each with a name."""
 
 import keras
 from keras import layers
@@ -43,19 +43,8 @@ def batch_norm(x, name, gamma="ones"):
     )(x)
 
 
-def relu(x, name):
-    """Applies max(x, 0)."""
-    return layers.ReLU(name=name)(x)
-
-
 def outputs(maps):
     """Pools the last map; the features stay float32 where convolutions compute in less."""
     dtype = keras.config.dtype_policy().variable_dtype
     features = layers.GlobalAveragePooling2D(dtype=dtype, name="features")(maps[-1])
     return {"maps": maps, "features": features}
-
-
-def as_model(name, input_shape, layers_of, **options):
-    """Wraps a function from images to outputs in a `keras.Model`."""
-    inputs = keras.Input(input_shape, name="image")
-    return keras.Model(inputs, layers_of(inputs, **options), name=name)

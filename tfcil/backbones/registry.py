@@ -1,36 +1,39 @@
-"""Backbones by the names that stand in params.yaml."""
+"""Backbones by their names in params.yaml."""
 
-import contextlib
 from functools import partial
 
 import keras
 
-from tfcil.backbones import applications, resnets
+from tfcil.backbones.applications import application_layers
 from tfcil.backbones.names import check_backbone
-from tfcil.backbones.parts import as_model
-from tfcil.backbones.small import simple_cnn_layers
+from tfcil.backbones.resnets import cifar_resnet, conv_shortcut, resnet18
+from tfcil.backbones.small import simple_cnn
 from tfcil.errors import UserError
 
 OWN = {
-    "simple_cnn": simple_cnn_layers,
-    "resnet20": resnets.resnet20_layers,
-    "resnet32": resnets.resnet32_layers,
-    "resnet32_lucir": partial(resnets.resnet32_layers, shortcut="conv", last_relu=False),
-    "resnet32_rebuffi": resnets.resnet32_rebuffi_layers,
-    "resnet18": resnets.resnet18_layers,
+    "simple_cnn": simple_cnn,
+    "resnet20": partial(cifar_resnet, depths=(3, 3, 3)),
+    "resnet32": partial(cifar_resnet, depths=(5, 5, 5)),
+    "resnet32_lucir": partial(
+        cifar_resnet, depths=(5, 5, 5), shortcut=conv_shortcut, last_relu=False
+    ),
+    # The last of the five blocks of stage 3 is a stage of its own.
+    "resnet32_rebuffi": partial(
+        cifar_resnet, depths=(5, 5, 4, 1), last_relu=False, block_relu=False, gamma="zeros"
+    ),
+    "resnet18": resnet18,
 }
 
 
 def build(name, input_shape, weights=None, last_relu=None, dtype=None):
-    """Builds a backbone by name; arguments, outputs and errors are those of `apply`.
+    """Builds a `keras.Model` of a backbone; arguments, outputs and errors are those of `apply`.
 
     Example:
         >>> build("resnet32", (32, 32, 3)).output["features"].shape
         (None, 64)
     """
-    return as_model(
-        name, input_shape, partial(apply, name), weights=weights, last_relu=last_relu, dtype=dtype
-    )
+    inputs = keras.Input(input_shape, name="image")
+    return keras.Model(inputs, apply(name, inputs, weights, last_relu, dtype), name=name)
 
 
 def apply(name, inputs, weights=None, last_relu=None, dtype=None):
@@ -61,10 +64,14 @@ def apply(name, inputs, weights=None, last_relu=None, dtype=None):
             f"Received: backbone={name}, weights={weights}"
         )
     options = {} if last_relu is None else {"last_relu": last_relu}
-    with _dtype_policy(dtype):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype or before)
+    try:
         if is_application:
-            return applications.application_layers(inputs, applications.find(name), weights)
+            return application_layers(inputs, name, weights)
         return OWN[name](inputs, **options)
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def normalises_itself(name) -> bool:
@@ -74,13 +81,3 @@ def normalises_itself(name) -> bool:
         UserError: for an unknown name.
     """
     return check_backbone(name) not in OWN
-
-
-@contextlib.contextmanager
-def _dtype_policy(dtype):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype or before)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -2,31 +2,18 @@
 
 from keras import layers
 
-from tfcil.backbones.parts import as_model, batch_norm, check_images, convolution, outputs, relu
+from tfcil.backbones.parts import batch_norm, check_images, convolution, outputs
 
 WIDTHS = (16, 32, 64, 128)
 
 
-def simple_cnn(input_shape, last_relu=True):
-    """Builds four 3x3 convolutions of 16 to 128 channels with BatchNorm (0.1 M parameters).
+def simple_cnn(inputs, last_relu=True):
+    """Applies four 3x3 convolutions of 16 to 128 channels with BatchNorm (0.1 M parameters).
 
     Args:
-        input_shape: (height, width, channels), each side at least 8 pixels.
+        inputs: (batch, height, width, channels) normalised images, each side at least 8 pixels.
         last_relu: whether a ReLU follows the last block. Cosine heads want features of both signs.
-
-    Returns:
-        A `keras.Model` from normalised images to `{"maps": [...], "features": (batch, 128)}`. The
-        maps are the ends of the four blocks, from layers `map1` to `map4`; the features are the
-        mean of the last, from layer `features`.
-
-    Raises:
-        UserError: for images that are too small.
     """
-    return as_model("simple_cnn", input_shape, simple_cnn_layers, last_relu=last_relu)
-
-
-def simple_cnn_layers(inputs, last_relu=True):
-    """Applies the network to a symbolic batch of images."""
     check_images(inputs, smallest=8)
     x, maps = inputs, []
     for block, channels in enumerate(WIDTHS, start=1):
@@ -39,6 +26,6 @@ def simple_cnn_layers(inputs, last_relu=True):
         has_relu = last_relu or not is_last
         x = batch_norm(x, f"{name}_bn" if has_relu else end)
         if has_relu:
-            x = relu(x, end)
+            x = layers.ReLU(name=end)(x)
         maps.append(x)
     return outputs(maps)
