@@ -12,7 +12,7 @@ import pytest
 from tfcil.classifier import expose, forward, grown, open_classifier, save_classifier, untrained
 from tfcil.cli import main
 from tfcil.evaluation.evidence import Evidence
-from tfcil.evaluation.registry import primary, rules
+from tfcil.evaluation.registry import all_rules, primary
 from tfcil.exemplars import ExemplarMemory
 from tfcil.export import FORMATS, RULES, writing
 
@@ -57,7 +57,7 @@ def exported_and_evaluated(files, output, rule, *options):
     memory = ExemplarMemory.load(files / "memory.npz")
     evidence = Evidence(functools.partial(forward, model), images, np.zeros(40, int), memory)
     probabilities = keras.models.load_model(output).predict(images, verbose=0)
-    return probabilities, rules()[rule].predict(evidence)
+    return probabilities, all_rules()[rule].predict(evidence)
 
 
 def test_nearest_mean_export_predicts_what_is_evaluated(files, tmp_path):
@@ -81,7 +81,7 @@ def test_primary_rule_is_what_is_exported_without_a_choice(files, tmp_path):
 
 def test_rules_that_can_be_exported_are_rules_of_the_evaluation():
     assert primary() in RULES
-    assert set(RULES) <= set(rules())
+    assert set(RULES) <= set(all_rules())
 
 
 def test_a_class_without_exemplars_is_told(files, tmp_path, capfd):

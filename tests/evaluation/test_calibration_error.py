@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tfcil.evaluation.evidence import Evidence
-from tfcil.evaluation.registry import measures
+from tfcil.evaluation.registry import all_measures
 from tfcil.exemplars import ExemplarMemory
 
-MEASURE = measures()["calibration_error"]
+MEASURE = all_measures()["calibration_error"]
 
 
 def error_of(logits, labels):

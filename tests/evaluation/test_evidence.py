@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfcil.evaluation.evidence import Evidence
-from tfcil.evaluation.registry import measures, rules
+from tfcil.evaluation.registry import all_measures, all_rules
 from tfcil.exemplars import ExemplarMemory
 
 
@@ -44,9 +44,9 @@ def test_all_rules_and_measures_together_take_a_pass_of_the_images_and_one_of_th
     evidence, passes
 ):
     for _ in range(2):
-        for rule in rules().values():
+        for rule in all_rules().values():
             assert rule.predict(evidence).shape == (7,)
-        for measure in measures().values():
+        for measure in all_measures().values():
             assert measure.compute(evidence) is not None
     assert sorted(passes) == [2, 7]
 

@@ -7,7 +7,7 @@ import yaml
 
 from tfcil.components.code import import_closure
 from tfcil.components.registry import all_components
-from tfcil.evaluation.registry import measures, rules
+from tfcil.evaluation.registry import all_measures, all_rules
 
 ROOT = Path(__file__).parents[2]
 # Writing files, errors and paths decide no result; `__init__` of a package only names its contents.
@@ -18,8 +18,8 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 def rules_and_measures():
     """Their modules, which the registry lists."""
     return [
-        *(f"tfcil.evaluation.rules.{name}" for name in rules()),
-        *(f"tfcil.evaluation.measures.{name}" for name in measures()),
+        *(f"tfcil.evaluation.rules.{name}" for name in all_rules()),
+        *(f"tfcil.evaluation.measures.{name}" for name in all_measures()),
     ]
 
 

@@ -38,12 +38,12 @@ def installed(tmp_path, monkeypatch):
         folder.mkdir()
         (folder / f"{name}.py").write_text(code, encoding="utf-8")
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-    registry.rules.cache_clear()
-    registry.measures.cache_clear()
+    registry.all_rules.cache_clear()
+    registry.all_measures.cache_clear()
     yield
     monkeypatch.undo()
-    registry.rules.cache_clear()
-    registry.measures.cache_clear()
+    registry.all_rules.cache_clear()
+    registry.all_measures.cache_clear()
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_rule_of_the_page_predicts_the_class_of_the_most_similar_exemplar(instal
         exemplar_features = np.array([[1.0, 0.0], [0.0, 9.0], [-1.0, 1.0]])
         features = np.array([[5.0, 1.0], [0.1, 0.2], [-3.0, 2.0]])
 
-    found = registry.rules()
+    found = registry.all_rules()
     assert list(found) == ["cnn", "nearest_exemplar", "nme"]
     assert found["nearest_exemplar"].predict(Evidence).tolist() == [0, 1, 1]
 

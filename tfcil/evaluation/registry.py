@@ -48,21 +48,21 @@ class Measure:
 
 
 @functools.cache
-def rules() -> dict[str, Rule]:
+def all_rules() -> dict[str, Rule]:
     """Returns all rules by name, the primary one first, the others in alphabetical order."""
     found = _found("rules", "RULE")
     return dict(sorted(found.items(), key=lambda one: not one[1].primary))
 
 
 @functools.cache
-def measures() -> dict[str, Measure]:
+def all_measures() -> dict[str, Measure]:
     """Returns all measures by name, in alphabetical order."""
     return _found("measures", "MEASURE")
 
 
 def primary() -> str:
     """Returns the name of the primary rule."""
-    (name,) = (name for name, rule in rules().items() if rule.primary)
+    (name,) = (name for name, rule in all_rules().items() if rule.primary)
     return name
 
 

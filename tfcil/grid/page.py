@@ -3,7 +3,7 @@
 import statistics
 from pathlib import Path
 
-from tfcil.evaluation.registry import heading, measures, primary, rules
+from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
 from tfcil.files import write_atomically
 from tfcil.grid.figure import draw_variants
 from tfcil.grid.results import collect, loss_pairs
@@ -78,13 +78,15 @@ def _measured(variants, bases) -> str:
 def _figures(variants) -> dict[str, str]:
     """Returns the columns in percent that a variant has a value for: title and path in a record."""
     figures = {title: f"metrics.{name}" for title, name in ACCURACIES.items()}
-    for rule in rules():
+    for rule in all_rules():
         if rule != primary():
             figures |= {
                 f"{heading(rule)} AIA": f"metrics.{rule}.{AIA}",
                 f"{heading(rule)} last": f"metrics.{rule}.{LAST}",
             }
-    figures |= {measure.title: f"metrics.measures.{name}" for name, measure in measures().items()}
+    figures |= {
+        measure.title: f"metrics.measures.{name}" for name, measure in all_measures().items()
+    }
     return {
         title: figure
         for title, figure in figures.items()
@@ -97,10 +99,10 @@ def _legend(variants) -> str:
     shown = _figures(variants)
     named = [
         f"; {heading(name)}: {rule.title}"
-        for name, rule in rules().items()
+        for name, rule in all_rules().items()
         if f"{heading(name)} AIA" in shown
     ]
-    measured = any(measure.title in shown for measure in measures().values())
+    measured = any(measure.title in shown for measure in all_measures().values())
     return LEGEND.format(measures=" and measures" if measured else "", rules="".join(named))
 
 

@@ -1,7 +1,7 @@
 """The picture of an experiment: accuracy as classes arrive, and the accuracy matrix."""
 
 from tfcil.errors import UserError
-from tfcil.evaluation.registry import primary, rules
+from tfcil.evaluation.registry import all_rules, primary
 
 
 def draw_accuracy(path, results) -> None:
@@ -15,7 +15,7 @@ def draw_accuracy(path, results) -> None:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for rule, matrix in results.matrices.items():
         aia = matrix.average_incremental_accuracy()
-        label = f"{rules()[rule].title} (average {aia:.3f})"
+        label = f"{all_rules()[rule].title} (average {aia:.3f})"
         left.plot(results.num_classes, matrix.curve(), marker="o", label=label)
     left.set(xlabel="classes seen", ylabel="accuracy", ylim=(0, 1.02))
     left.set_title("All classes seen so far")
@@ -24,7 +24,7 @@ def draw_accuracy(path, results) -> None:
     accuracies = results.primary.accuracies()
     shown = right.imshow(accuracies, vmin=0, vmax=1, cmap="viridis")
     right.set(xlabel="test images of task", ylabel="after task")
-    right.set_title(f"Accuracy by task ({rules()[primary()].title})")
+    right.set_title(f"Accuracy by task ({all_rules()[primary()].title})")
     positions = range(len(results.tasks))
     if len(results.tasks) <= 12:
         right.set_xticks(positions, results.tasks)

@@ -4,7 +4,7 @@ import numpy as np
 
 from tfcil.errors import UserError
 from tfcil.evaluation.matrix import AccuracyMatrix
-from tfcil.evaluation.registry import measures, primary, rules
+from tfcil.evaluation.registry import all_measures, all_rules, primary
 
 
 class Results:
@@ -47,11 +47,12 @@ class Results:
             rule: AccuracyMatrix(
                 _lower_triangle([one["correct"][rule] for one in evaluations]), totals
             )
-            for rule in rules()
+            for rule in all_rules()
             if all(rule in one["correct"] for one in evaluations)
         }
         found = {
-            name: [one.get("measures", {}).get(name) for one in evaluations] for name in measures()
+            name: [one.get("measures", {}).get(name) for one in evaluations]
+            for name in all_measures()
         }
         self.measures = {name: values for name, values in found.items() if set(values) != {None}}
         self.num_classes = [len(one["confusion"]) for one in evaluations]

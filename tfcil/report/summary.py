@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from tfcil.evaluation.registry import heading, measures
+from tfcil.evaluation.registry import all_measures, heading
 from tfcil.report.tables import task_rows
 
 
@@ -17,7 +17,7 @@ def print_summary(results, layout) -> None:
     console, last = Console(), results.tasks[-1]
     where = "" if results.split == "test" else f" ({results.split} images)"
     table = Table(title=f"Accuracy on all classes seen so far{where}")
-    titles = [measures()[name].title for name in results.measures]
+    titles = [all_measures()[name].title for name in results.measures]
     for column in ("task", "classes", *map(heading, results.matrices), "old", "new", *titles):
         table.add_column(column, justify="right")
     for row in task_rows(results):

@@ -1,23 +1,15 @@
-"""Stage `evaluate@KEY`: a task's model on the test images of all classes seen so far."""
+"""Stage `evaluate@KEY`: tests a task's model on images of all classes seen so far."""
 
 import functools
 
 import numpy as np
 
-from tfcil.classifier import (
-    FEATURES,
-    LOGITS,
-    expose,
-    forward,
-    num_classes,
-    open_classifier,
-    takes,
-)
+from tfcil.classifier import FEATURES, LOGITS, expose, forward, num_classes, open_classifier, takes
 from tfcil.data.store import Concatenated, read_images
 from tfcil.errors import UserError
 from tfcil.evaluation.evidence import Evidence
 from tfcil.evaluation.matrix import confusion_matrix
-from tfcil.evaluation.registry import measures, primary, rules
+from tfcil.evaluation.registry import all_measures, all_rules, primary
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, write_json
 from tfcil.stages.layout import Layout
@@ -25,15 +17,10 @@ from tfcil.training.determinism import make_deterministic
 
 
 def evaluate(layout: Layout, params, key: str) -> None:
-    """Writes evaluation/KEY.json.
+    """Writes evaluation/KEY.json; reads nothing of `params`.
 
-    It holds the split; the number of correct predictions per task, by rule; the confusion matrix
-    of the primary rule; and the measures.
-
-    Args:
-        layout: the paths of the experiment.
-        params: the whole params.yaml; nothing of it is read.
-        key: the task.
+    The file holds the split; the number of correct predictions per task, by rule; the confusion
+    matrix of the primary rule; and the measures.
     """
     make_deterministic()
     manifest = read_json(layout.seen(key))
@@ -44,7 +31,7 @@ def evaluate(layout: Layout, params, key: str) -> None:
     model = _open(layout.model(key), images.shape[1:], labels.max() + 1)
     run = functools.partial(forward, expose(model, LOGITS, FEATURES))
     evidence = Evidence(run, images, labels, ExemplarMemory.load(layout.memory(key)))
-    predictions = _defined({name: rule.predict(evidence) for name, rule in rules().items()})
+    predictions = _defined({name: rule.predict(evidence) for name, rule in all_rules().items()})
     first = np.cumsum([0, *(one["images"] for one in seen[:-1])])
     confusion = confusion_matrix(labels, predictions[primary()], evidence.num_classes)
     write_json(
@@ -60,7 +47,7 @@ def evaluate(layout: Layout, params, key: str) -> None:
             },
             "confusion": confusion.tolist(),
             "measures": _defined(
-                {name: measure.compute(evidence) for name, measure in measures().items()}
+                {name: measure.compute(evidence) for name, measure in all_measures().items()}
             ),
         },
     )

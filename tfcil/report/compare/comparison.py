@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from tfcil.evaluation.registry import heading, measures, primary, rules
+from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
 from tfcil.report.experiment import Experiment
 
 FIGURES = {  # of the accuracies: their names in tables, and whether more is better
@@ -64,7 +64,7 @@ class Comparison:
         for rule in self._common_rules():
             if rule != primary():
                 changes += _changes(first[rule], second[rule], f"{heading(rule)}: ")
-        for name, measure in measures().items():
+        for name, measure in all_measures().items():
             values = [one["measures"].get(name) for one in (first, second)]
             if values != [None, None]:
                 changes.append(Change(measure.title, *values, not measure.less_is_better))
@@ -73,7 +73,7 @@ class Comparison:
     def _common_rules(self) -> list[str]:
         return [
             rule
-            for rule in rules()
+            for rule in all_rules()
             if all(rule in one.results.matrices for one in self.experiments)
         ]
 
@@ -124,7 +124,7 @@ class Comparison:
         """Computes the accuracy on all seen classes: a name, and accuracy by number of classes."""
         return [
             (
-                f"{name}: {rules()[rule].title}",
+                f"{name}: {all_rules()[rule].title}",
                 dict(zip(one.results.num_classes, matrix.curve().tolist(), strict=True)),
             )
             for rule in self._common_rules()

@@ -1,6 +1,6 @@
 """Builds the page of one experiment."""
 
-from tfcil.evaluation.registry import measures
+from tfcil.evaluation.registry import all_measures
 from tfcil.report.page.classes import class_chart, class_rows, pictured_exemplars
 from tfcil.report.page.confusion import confusion_figure, most_confused
 from tfcil.report.page.measures import measure_cards, measure_curves
@@ -38,7 +38,7 @@ def experiment_page(experiment) -> str:
         num_classes=results.num_classes[-1],
         validation=params.get("validation"),
         cards=cards(results),
-        measures={name: measures()[name] for name in results.measures},
+        measures={name: all_measures()[name] for name in results.measures},
         measure_cards=measure_cards(results),
         rules=rules_of(results),
         accuracy_curve=accuracy_curve(experiment),

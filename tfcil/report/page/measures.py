@@ -1,6 +1,6 @@
 """The measures: those of the last model as cards, and their course over the tasks."""
 
-from tfcil.evaluation.registry import measures
+from tfcil.evaluation.registry import all_measures
 from tfcil.report.page.chart import Series, fraction_axis, line_chart
 from tfcil.report.page.tasks import classes_axis
 
@@ -10,9 +10,9 @@ def measure_cards(results) -> list[dict]:
     return [
         {
             "name": f"measures.{name}",
-            "title": _capitalized(measures()[name].title),
+            "title": _capitalized(all_measures()[name].title),
             "value": values[-1],
-            "kind": measures()[name].kind,
+            "kind": all_measures()[name].kind,
             "about": "last model",
             "others": [],
         }
@@ -25,7 +25,7 @@ def measure_curves(experiment) -> list[dict]:
     results = experiment.results
     curves = []
     for name, values in results.measures.items():
-        measure = measures()[name]
+        measure = all_measures()[name]
         title = _capitalized(measure.title)
         unit = "%" if measure.kind == "share" else "points"
         chart = line_chart(

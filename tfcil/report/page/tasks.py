@@ -1,6 +1,6 @@
 """Figures of the tasks: accuracy as classes arrive, old and new, by task, between tasks."""
 
-from tfcil.evaluation.registry import heading, primary, rules
+from tfcil.evaluation.registry import all_rules, heading, primary
 from tfcil.report.page.chart import (
     Axis,
     Series,
@@ -50,7 +50,7 @@ def rules_of(results) -> dict[str, list[tuple[str, str]]]:
         Dictionary with two lists: `shown`, the rules that predicted after every task, the primary
         one first, and `absent`, the others.
     """
-    named = {name: (heading(name), rule.title) for name, rule in rules().items()}
+    named = {name: (heading(name), rule.title) for name, rule in all_rules().items()}
     return {
         "shown": [named[name] for name in results.matrices],
         "absent": [named[name] for name in named if name not in results.matrices],
@@ -61,7 +61,7 @@ def accuracy_curve(experiment) -> dict:
     """Computes accuracy on all seen classes after each task."""
     results = experiment.results
     series = [
-        Series(rules()[rule].title, matrix.curve().tolist())
+        Series(all_rules()[rule].title, matrix.curve().tolist())
         for rule, matrix in results.matrices.items()
     ]
     return line_chart(
@@ -103,7 +103,7 @@ def accuracy_matrix(results) -> dict:
 
     The squares show the primary rule, their tooltips every rule.
     """
-    matrices = {rules()[rule].title: one.accuracies() for rule, one in results.matrices.items()}
+    matrices = {all_rules()[rule].title: one.accuracies() for rule, one in results.matrices.items()}
     shown, totals = results.primary.accuracies(), results.primary
     many = len(results.tasks)
     low = lowest_tenth([shown[row, column] for row in range(many) for column in range(row + 1)])
