@@ -16,12 +16,14 @@ PHASES = {
     ("tfcil.stages.start", "untrained"): "build",
     ("tfcil.stages.train", "open_classifier"): "load",
     ("tfcil.stages.evaluate", "open_classifier"): "load",
-    ("tfcil.methods.base", "grown"): "build",
-    ("tfcil.training.fit", "make_engine"): "build",
-    ("tfcil.training.trainer", "fit"): "fit",
+    ("tfcil.classifier", "grown"): "build",
+    ("tfcil.classifier", "expanded"): "build",
+    ("tfcil.training.train", "make_engine"): "build",
+    ("tfcil.training.train", "fit"): "fit",
     ("tfcil.classifier.inference", "_compiled"): "trace",
     ("tfcil.stages.train", "forward"): "predict",
-    ("tfcil.evaluation", "forward"): "predict",
+    ("tfcil.classifier", "forward"): "predict",
+    ("tfcil.stages.evaluate", "forward"): "predict",
     ("tfcil.stages.start", "save_classifier"): "save",
     ("tfcil.stages.train", "save_classifier"): "save",
 }
@@ -57,10 +59,10 @@ class Stopwatch:
 def main():
     watch = Stopwatch()
     watch.switch("import")
-    import tfcil.stages
+    import tfcil.stages.run as stages
 
     watch.switch("other")
-    tfcil.stages.stage = watch.timed(_importing(tfcil.stages.stage, watch), "import")
+    stages.stage = watch.timed(_importing(stages.stage, watch), "import")
     sys.argv = sys.argv[1:]
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
@@ -79,7 +81,7 @@ def _importing(stage, watch):
         for (module, called), phase in PHASES.items():
             if module in sys.modules:
                 original = getattr(sys.modules[module], called)
-                if called == "_fit":
+                if called == "make_engine":
                     original = _first_step_apart(original, watch)
                 setattr(sys.modules[module], called, watch.timed(original, phase))
         return function
@@ -87,10 +89,11 @@ def _importing(stage, watch):
     return imported
 
 
-def _first_step_apart(fit, watch):
-    """Returns `_fit` with its first step, which is traced and compiled, as a phase of its own."""
+def _first_step_apart(make_engine, watch):
+    """Returns `make_engine` with an engine whose first step, traced and compiled, is a phase."""
 
-    def run(engine, *args):
+    def make(training):
+        engine = make_engine(training)
         step = engine.step
 
         def first_step(*batch):
@@ -98,9 +101,9 @@ def _first_step_apart(fit, watch):
             return watch.timed(step, "trace")(*batch)
 
         engine.step = first_step
-        return fit(engine, *args)
+        return engine
 
-    return run
+    return make
 
 
 if __name__ == "__main__":

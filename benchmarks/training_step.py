@@ -32,51 +32,58 @@ class Settings:
 
 
 class TfcilSteps:
-    """Takes the steps of `tfcil.training`, with the batches that a task would get."""
+    """Takes the steps of the first phase of a task, as `tfcil.training.train.fit` does."""
 
     def __init__(self, images, labels, teacher, num_new, settings):
-        from tfcil.config.params import TaskSettings
-        from tfcil.methods import Method
-        from tfcil.methods.baseline import METHOD
-        from tfcil.methods.classification import cross_entropy_term
-        from tfcil.training.fit import make_engine
-        from tfcil.training.trainer import Trainer
+        from tfcil.classifier import num_classes
+        from tfcil.components.facts import Head
+        from tfcil.components.recipe import Recipe
+        from tfcil.components.registry import find
+        from tfcil.training import Task
+        from tfcil.training.train import Training, make_engine, take_steps
 
-        recipe = {
-            "epochs": 100,
-            "batch_size": settings.batch_size,
-            "learning_rate": settings.learning_rate,
-            "momentum": settings.momentum,
-            "weight_decay": settings.weight_decay,
-            "crop_padding": settings.crop_padding,
-            "flip": True,
-        }
-        options = {
-            "loss": "ce",
-            "temperature": settings.temperature,
-            "distillation_weight": settings.distillation_weight,
-            "distillation_scale": "constant",
-        }
-        task = TaskSettings.of({"recipe": recipe, "method": options}, "benchmark")
-        trainer = Trainer(teacher, images, labels, task, 1, None)
-        method = (
-            METHOD
-            if trainer.task.increment.num_old
-            else Method(lambda options, increment: [cross_entropy_term()])
+        num_old = num_classes(teacher)
+        task = Task(
+            teacher=teacher,
+            num_old=num_old,
+            num_new=num_new,
+            earlier=(num_old,),
+            images=images,
+            labels=labels,
+            recipe=Recipe(
+                epochs=100,
+                batch_size=settings.batch_size,
+                learning_rate=settings.learning_rate,
+                momentum=settings.momentum,
+                weight_decay=settings.weight_decay,
+                crop_padding=settings.crop_padding,
+                flip=True,
+            ),
+            head=Head(),
+            loss=find("loss", "ce").defined("term"),
+            generator=np.random.default_rng(0),
         )
-        _, training = trainer.prepared(method, None, np.arange(len(labels)))
-        self.engine = make_engine(training)
-        self.sizes = np.full(len(training.terms), settings.batch_size, "float32")
-        plan = training.plan
-        self.images, self.labels = images, labels
-        self.batches = (batch for epoch in range(plan.epochs) for batch in plan.epoch(epoch))
+        phase = task.phase([task.classification()])
+        if num_old:
+            options = {
+                "temperature": settings.temperature,
+                "distillation_weight": settings.distillation_weight,
+                "distillation_scale": "constant",
+            }
+            learn = find("method", "baseline", options).defined("learn")
+            # In the place of `train`: gives the phase back, untrained.
+            phase = learn(task, lambda _, phase: phase)
+        training = Training(task, phase, seed=(0, num_old, 0))
+        engine = make_engine(training)
+        self.curves = (
+            curve
+            for epoch in range(training.plan.epochs)
+            for curve in take_steps(training, engine, epoch, task)
+        )
 
     def run(self, steps):
         """Takes steps and reads what the curve shows of them."""
-        curves = [
-            self.engine.step(self.images[indices], self.labels[indices], draws, self.sizes)
-            for indices, draws in islice(self.batches, steps)
-        ]
+        curves = list(islice(self.curves, steps))
         return [[float(value) for value in curve.values()] for curve in curves]
 
 

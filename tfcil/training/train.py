@@ -153,7 +153,7 @@ def fit(training, task, on_epoch=None, epochs_before=0, checkpoint=None):
         on_epoch(row, epochs)
     for epoch in range(finished, plan.epochs):
         steps = []
-        for step in _steps(training, engine, epoch, task):
+        for step in take_steps(training, engine, epoch, task):
             steps.append(step)
             # Reading a value waits for the step that makes it: one of long ago is there already.
             if len(steps) % CHECKED == 0:
@@ -183,7 +183,15 @@ def make_engine(training):
     return TensorFlowEngine(training)
 
 
-def _steps(training, engine, epoch, task):
+def take_steps(training, engine, epoch, task):
+    """Takes the steps of an epoch, and yields after each its scalars for the curve.
+
+    Args:
+        training: the `Training`.
+        engine: as `make_engine` gives it.
+        epoch: number of the epoch.
+        task: the `Task` whose images it sees.
+    """
     plan, labels = training.plan, np.asarray(task.labels, "int32")
     for number, indices, draws in plan.epoch(epoch):
         sizes = np.array([term.size(labels[indices]) for term in training.terms], "float32")
