@@ -122,7 +122,7 @@ def test_named_classes_leave_the_order_before_counts_are_served():
     """Class 0 comes first in the order, but a later task has asked for it by name."""
     tasks = build_tasks(chain(2, ["dog", "ant"], 2), range(10), NAMES)
     assert [task.labels for task in tasks] == [(1, 2), (3, 0), (4, 5)]
-    assert [task.first for task in tasks] == [0, 2, 4]
+    assert [task.num_old for task in tasks] == [0, 2, 4]
     assert tasks[1].names == ("dog", "ant")
 
 

@@ -32,9 +32,9 @@ _ORDER_NAMES = ("natural", "lucir_1993", "icarl_1993", *_PODNET_ORDERS)
 def class_order(name_or_seed, num_classes):
     """Computes the order in which the classes of a data set arrive.
 
-    Two different CIFAR-100 orders are called "seed 1993": `lucir_1993` is the plain permutation
-    (LUCIR, PyCIL, FACIL), `icarl_1993` what iCaRL's loader draws after shuffling its images
-    (iCaRL, PODNet).
+    Papers call two different CIFAR-100 orders "seed 1993": `lucir_1993` is the first permutation
+    of that seed (LUCIR, PyCIL, FACIL), `icarl_1993` the one that iCaRL's loader draws after it has
+    shuffled the images (iCaRL, PODNet).
 
     Args:
         name_or_seed: str, int or list of int. `"natural"` (as the data set numbers its classes),
@@ -43,8 +43,7 @@ def class_order(name_or_seed, num_classes):
         num_classes: int, classes of the data set.
 
     Returns:
-        int64 array `(num_classes,)`: the data set's own label of the class that arrives first,
-        second, and so on.
+        int64 array `(num_classes,)`: the data set's labels of the classes, in order of arrival.
 
     Raises:
         UserError: the name is unknown or published for 100 classes only, the seed is out of
@@ -68,7 +67,7 @@ def class_order(name_or_seed, num_classes):
 
 
 def check_order_name(name):
-    """Returns the name of a class order, if it is one; otherwise raises `UserError`."""
+    """Returns `name`; raises a `UserError` if no class order has that name."""
     if name not in _ORDER_NAMES:
         raise UserError(
             f"order must be one of {', '.join(_ORDER_NAMES)}, a seed or a list of labels"
@@ -87,14 +86,10 @@ def _published_order(name, num_classes):
         raise UserError(
             f"order {name!r} is published for 100 classes only. Received: num_classes={num_classes}"
         )
-    if name == "icarl_1993":
-        return _icarl_order()
-    return _PODNET_ORDERS[name].split()
-
-
-def _icarl_order():
-    # iCaRL's loader shuffles the 500 images of each of the 100 classes before the class order is
-    # drawn from the same stream.
+    if name in _PODNET_ORDERS:
+        return _PODNET_ORDERS[name].split()
+    # iCaRL's loader shuffles the 500 images of each of the 100 classes before it draws the class
+    # order from the same stream.
     random = np.random.RandomState(1993)
     for _ in range(100):
         random.permutation(500)
@@ -129,8 +124,8 @@ class TaskClasses:
         key: name of the task in params.yaml and in the names of its files.
         after: key of the task before it, `"start"` for the base task.
         recipe: section of params.yaml that trains it.
-        labels: the data set's own label of each of its classes, in order of arrival.
-        first: rank of its first class in the class order.
+        labels: the data set's labels of its classes, in order of arrival.
+        num_old: number of classes that arrived before it.
         names: class names, in the order of `labels`.
     """
 
@@ -138,41 +133,36 @@ class TaskClasses:
     after: str
     recipe: str
     labels: tuple[int, ...]
-    first: int
+    num_old: int
     names: tuple[str, ...]
 
     @property
     def num_new(self):
-        """Classes that arrive with this task."""
+        """Number of classes that arrive with this task."""
         return len(self.labels)
 
     @property
-    def num_old(self):
-        """Classes that arrived before it."""
-        return self.first
-
-    @property
     def num_seen(self):
-        """Classes a model knows once it has learnt this task."""
+        """Number of classes that a model knows after this task."""
         return self.num_old + self.num_new
 
     @property
     def ranks(self):
         """Ranks of its classes: the labels a model is trained with."""
-        return range(self.first, self.num_seen)
+        return range(self.num_old, self.num_seen)
 
 
 def build_tasks(specs, order, class_names):
     """Computes the tasks that the `tasks` block of params.yaml describes.
 
-    Classes named by any task are taken out of the order first; a task that says only how many
-    takes the next ones of the rest. Not every class of the data set has to be used.
+    A task that names its classes takes them out of the order; a task that only counts its classes
+    takes the next ones of the rest. Classes may be left over.
 
     Args:
         specs: mapping from key to `{"classes": int or list of names, "after": str,
             "recipe": str}`, in order of arrival.
-        order: int array `(len(class_names),)`, as `class_order` gives it.
-        class_names: list of str, the data set's name of each of its own labels.
+        order: int array `(len(class_names),)`, from `class_order`.
+        class_names: list of str, the name of each label of the data set.
 
     Returns:
         List of `TaskClasses`, in order of arrival.
@@ -187,17 +177,24 @@ def build_tasks(specs, order, class_names):
             f"order must rank each of the {len(class_names)} classes. Received: {len(order)} ranks"
         )
     check_chain(specs)
-    requests = {key: _request(key, spec["classes"], class_names) for key, spec in specs.items()}
-    named = _named_labels(requests, class_names)
-    _check_supply(requests, len(class_names))
+    named = set()
+    requests = {
+        key: _request(key, spec["classes"], class_names, named) for key, spec in specs.items()
+    }
+    asked = len(named) + sum(each for each in requests.values() if isinstance(each, int))
+    if asked > len(class_names):
+        raise UserError(
+            f"the tasks ask for {asked} classes, but the data set has {len(class_names)}. "
+            f"Received: tasks of {asked} classes"
+        )
     rest = (label for label in map(int, order) if label not in named)
-    tasks, first = [], 0
+    tasks, num_old = [], 0
     for key, request in requests.items():
         labels = tuple(itertools.islice(rest, request)) if isinstance(request, int) else request
         names = tuple(class_names[label] for label in labels)
         after, recipe = specs[key]["after"], specs[key]["recipe"]
-        tasks.append(TaskClasses(key, after, recipe, labels, first, names))
-        first += len(labels)
+        tasks.append(TaskClasses(key, after, recipe, labels, num_old, names))
+        num_old += len(labels)
     return tasks
 
 
@@ -217,24 +214,28 @@ def check_chain(specs):
         expected = key
 
 
-def _request(key, classes, class_names):
-    """Computes how many classes a task asks for or, if it names them, their labels."""
+def _request(key, classes, class_names, named):
+    """Returns the number of classes a task asks for; or the labels of those it names."""
     if isinstance(classes, Integral) and not isinstance(classes, bool) and classes >= 1:
         return int(classes)
     if isinstance(classes, list | tuple) and classes:
-        return tuple(_label_of(key, name, class_names) for name in classes)
+        return tuple(_label_of(key, name, class_names, named) for name in classes)
     raise UserError(
         f"tasks.{key}.classes must be a count of at least 1 or a list of class names. "
         f"Received: tasks.{key}.classes={classes!r}"
     )
 
 
-def _label_of(key, name, class_names):
+def _label_of(key, name, class_names, named):
+    """Returns the label of a class and adds it to `named`, the labels that tasks have named."""
     labels = [label for label, known in enumerate(class_names) if known == name]
-    if len(labels) == 1:
+    if len(labels) == 1 and labels[0] not in named:
+        named.add(labels[0])
         return labels[0]
     if not isinstance(name, str):
         problem = "must be names as quoted text"
+    elif len(labels) == 1:
+        problem = "must not name a class that was named before"
     elif labels:
         problem = f"must be unambiguous, and {len(labels)} classes of the data set are called so"
     else:
@@ -242,37 +243,13 @@ def _label_of(key, name, class_names):
     raise UserError(f"tasks.{key}.classes {problem}. Received: class name={name!r}")
 
 
-def _named_labels(requests, class_names):
-    named = set()
-    for key, request in requests.items():
-        for label in () if isinstance(request, int) else request:
-            if label in named:
-                raise UserError(
-                    f"tasks.{key}.classes must not name a class that was named before. "
-                    f"Received: class name={class_names[label]!r}"
-                )
-            named.add(label)
-    return named
-
-
-def _check_supply(requests, num_classes):
-    asked = sum(
-        request if isinstance(request, int) else len(request) for request in requests.values()
-    )
-    if asked > num_classes:
-        raise UserError(
-            f"the tasks ask for {asked} classes, but the data set has {num_classes}. "
-            f"Received: tasks of {asked} classes"
-        )
-
-
 def protocol(base, increment, total):
     """Computes the `tasks` block of params.yaml for equal steps after a base task.
 
     Args:
         base: int, classes of the base task.
-        increment: int, classes of every later task; the last one takes what is left.
-        total: int, classes over all tasks.
+        increment: int, classes of every later task; the last task may have fewer.
+        total: int, classes of all tasks.
 
     Returns:
         Dict from key to `{"classes": int, "after": str, "recipe": "base" | "increment"}`.
@@ -290,10 +267,9 @@ def protocol(base, increment, total):
         raise UserError(f"increment must be at least 1. Received: increment={increment}")
     sizes = [base, *(min(increment, total - seen) for seen in range(base, total, increment))]
     width = max(2, len(str(len(sizes) - 1)))
-    keys = [str(index).zfill(width) for index in range(len(sizes))]
-    before = ["start", *keys[:-1]]
-    recipes = ["base"] + ["increment"] * (len(sizes) - 1)
-    return {
-        key: {"classes": size, "after": after, "recipe": recipe}
-        for key, size, after, recipe in zip(keys, sizes, before, recipes, strict=True)
-    }
+    tasks, after = {}, "start"
+    for index, size in enumerate(sizes):
+        key, recipe = str(index).zfill(width), "increment" if index else "base"
+        tasks[key] = {"classes": size, "after": after, "recipe": recipe}
+        after = key
+    return tasks

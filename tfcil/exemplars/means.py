@@ -39,7 +39,7 @@ def class_means(features, labels, num_classes, flipped=None):
         raise ValueError(
             f"labels must be in 0..{num_classes - 1}. Received: {labels.min()} to {labels.max()}"
         )
-    # The mean is normalised, so that the sum has the same direction and serves as well.
+    # The sum has the direction of the mean.
     sums = np.zeros((num_classes, directions.shape[1]))
     np.add.at(sums, labels, directions)
     means = normalize_rows(sums)
@@ -50,14 +50,13 @@ def class_means(features, labels, num_classes, flipped=None):
 def nearest_mean(features, means):
     """Computes the class whose mean is nearest to each normalised feature.
 
-    Papers differ in whether they normalise the test features. With means of equal norm the
-    predictions agree: the squared distance `|f|^2 + |m|^2 - 2 f.m` then ranks the classes by
-    `f.m`, whatever the norm of `f`.
+    Some papers do not normalise the test features. The predictions are the same where all means
+    have equal norm: `|f|^2 + |m|^2 - 2 f.m` then ranks the classes by `f.m`.
 
     Args:
         features: float array `(n, d)`, features of the images to classify.
-        means: float array `(num_classes, d)`, as `class_means` gives them. A class whose mean is
-            NaN is never predicted.
+        means: float array `(num_classes, d)`, from `class_means`. A class whose mean is NaN is
+            never predicted.
 
     Returns:
         int64 array `(n,)`: the predicted classes.

@@ -8,7 +8,7 @@ from tfcil.errors import UserError
 from tfcil.exemplars.selection import SELECTIONS
 from tfcil.files import check_npz, load_npz, map_npz, save_npz
 
-_ARRAYS = {  # of what types, and with how many axes
+_ARRAYS = {  # dtypes, number of axes
     "images": (("uint8", "float32"), 4),
     "labels": (("int32",), 1),
     "ranks": (("int32",), 1),
@@ -50,8 +50,8 @@ def quota(budget, num_seen, per_class=None):
 class ExemplarMemory:
     """Exemplars of the classes seen so far, sorted by class and then by rank.
 
-    The budget is no part of it but an argument of `update`: it may change from task to task, and
-    the stored file should depend on what is kept only.
+    The budget is an argument of `update`: it may change from task to task, and the bytes of the
+    stored file depend on the exemplars alone.
 
     Attributes:
         images: uint8 or float32 array `(n, height, width, channels)`, as they came.
@@ -72,8 +72,8 @@ class ExemplarMemory:
                     f"{name} must be {' or '.join(dtypes)} with {ndim} axes and one entry per "
                     f"exemplar. Received: {name} of {array.dtype} and shape {array.shape}"
                 )
-        within = np.arange(len(self.labels)) - np.searchsorted(self.labels, self.labels)
-        if np.any(np.diff(self.labels, prepend=0) < 0) or not np.array_equal(self.ranks, within):
+        is_sorted = np.all(np.diff(self.labels, prepend=0) >= 0)
+        if not is_sorted or not np.array_equal(self.ranks, _ranks(self.labels)):
             raise ValueError(
                 "exemplars must be sorted by label, and ranked 0, 1, 2, ... within each. "
                 f"Received: {len(self.labels)} exemplars in another order"
@@ -89,7 +89,7 @@ class ExemplarMemory:
         return len(self.labels)
 
     def counts(self, num_classes):
-        """Computes the exemplars kept of each class: int64 array `(num_classes,)`."""
+        """Counts the exemplars of each class: int64 array `(num_classes,)`."""
         counts = np.bincount(self.labels, minlength=num_classes)
         if len(counts) > num_classes:
             raise ValueError(
@@ -112,7 +112,7 @@ class ExemplarMemory:
         """Computes the memory after a task: old classes truncated, exemplars of new ones added.
 
         Old classes keep their best ranks and are never chosen anew, because their other images
-        are gone. A class smaller than its quota keeps all it has.
+        are gone. Of a class smaller than its quota, all images are kept.
 
         Args:
             images: array `(n, height, width, channels)` of the memory's type, images of the new
@@ -135,19 +135,16 @@ class ExemplarMemory:
         images, labels, features = map(np.asarray, (images, labels, features))
         self._check_new(images, labels, features, num_seen)
         count = quota(budget, num_seen, per_class)
-        picks, new_ranks = _select(labels, features, count, selection, generator)
         kept = np.flatnonzero(self.ranks < count)
+        picks = _select(labels, features, count, selection, generator)
+        rows = np.concatenate([kept, len(self) + picks])
         all_labels = np.concatenate([self.labels[kept], labels[picks]]).astype(np.int32)
-        ranks = np.concatenate([self.ranks[kept], new_ranks])
-        order = np.lexsort((ranks, all_labels))
+        order = np.argsort(all_labels, kind="stable")  # each class is in the order of its ranks
         # Filled one by one: of a thousand classes there are gigabytes, and no room for copies.
         chosen = np.empty((len(order), *self.images.shape[1:]), self.images.dtype)
-        for place, source in enumerate(order):
-            is_old = source < len(kept)
-            chosen[place] = (
-                self.images[kept[source]] if is_old else images[picks[source - len(kept)]]
-            )
-        return ExemplarMemory(chosen, all_labels[order], ranks[order])
+        for place, row in enumerate(rows[order]):
+            chosen[place] = self.images[row] if row < len(self) else images[row - len(self)]
+        return ExemplarMemory(chosen, all_labels[order], _ranks(all_labels[order]))
 
     def _check_new(self, images, labels, features, num_seen):
         if not len(images) == len(labels) == len(features):
@@ -156,10 +153,10 @@ class ExemplarMemory:
                 f"Received: {len(images)}, {len(labels)} and {len(features)}"
             )
         if (images.dtype, images.shape[1:]) != (self.images.dtype, self.images.shape[1:]):
+            expected = ("n", *self.images.shape[1:])
             raise ValueError(
-                f"images must be {self.images.dtype} of shape (n, "
-                f"{str(self.images.shape[1:])[1:]} as in the memory. "
-                f"Received: {images.dtype} of shape {images.shape}"
+                f"images must be {self.images.dtype} of shape ({', '.join(map(str, expected))}) as "
+                f"in the memory. Received: {images.dtype} of shape {images.shape}"
             )
         if np.any((labels < 0) | (labels >= num_seen)) or np.any(self.labels >= num_seen):
             raise ValueError(
@@ -168,52 +165,43 @@ class ExemplarMemory:
         known = np.intersect1d(labels, self.labels)
         if known.size:
             raise ValueError(
-                "labels must be of classes without exemplars, because exemplars are never chosen "
-                f"anew. Received: labels={known.tolist()}"
+                "labels must be of classes without exemplars: exemplars are never chosen anew. "
+                f"Received: labels={known.tolist()}"
             )
 
     def save(self, path):
-        """Writes the memory to an .npz file; equal memories give equal bytes.
-
-        Args:
-            path: path-like. The file appears whole or not at all.
-        """
-        # The .npy header records the memory layout, which is no part of the contents.
-        save_npz(path, **{name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS})
+        """Writes the memory to an .npz file, whole or not at all; equal memories, equal bytes."""
+        save_npz(path, **{name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path):
         """Opens a memory that `save` wrote; its images are mapped, not read.
 
-        Args:
-            path: path-like.
-
-        Returns:
-            `ExemplarMemory`.
-
         Raises:
             UserError: there is no such file, it is damaged, or it holds something else.
         """
+        check_npz(path)
+        labels, ranks = load_npz(path, "labels", "ranks")
+        images = map_npz(path, "images")
         try:
-            check_npz(path)
-            labels, ranks = load_npz(path, "labels", "ranks")
-            return cls(map_npz(path, "images"), labels, ranks)
-        except UserError:
-            raise
+            return cls(images, labels, ranks)
         except ValueError as error:
             raise UserError(f"not an exemplar memory: {error}. Received: path={path}") from None
 
 
 def _select(labels, features, count, selection, generator):
-    """Computes the rows chosen of each class and their ranks: int64 and int32 arrays `(m,)`."""
+    """Chooses rows of each class: an int64 array `(m,)`, the best of a class first."""
     if selection not in SELECTIONS:
         raise UserError(
             f"selection must be one of {', '.join(SELECTIONS)}. Received: selection={selection!r}"
         )
-    picks, ranks = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+    picks = [np.zeros(0, dtype=np.int64)]
     for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        chosen = SELECTIONS[selection](features[members], count, generator)
-        picks.append(members[chosen])
-        ranks.append(np.arange(len(chosen), dtype=np.int32))
-    return np.concatenate(picks), np.concatenate(ranks)
+        rows = np.flatnonzero(labels == label)
+        picks.append(rows[SELECTIONS[selection](features[rows], count, generator)])
+    return np.concatenate(picks)
+
+
+def _ranks(labels):
+    """Numbers the entries of each class from 0; `labels` are sorted."""
+    return (np.arange(len(labels)) - np.searchsorted(labels, labels)).astype(np.int32)

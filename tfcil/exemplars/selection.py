@@ -8,13 +8,7 @@ _HERDING_ROUNDS = 1000
 
 
 def normalize_rows(features):
-    """Computes the rows divided by their Euclidean norm; a row of zeros stays zero.
-
-    Args:
-        features: float array `(n, d)`.
-
-    Returns:
-        float64 array `(n, d)`.
+    """Divides the rows of a matrix by their Euclidean norm, in float64; zeros stay zeros.
 
     Raises:
         ValueError: `features` is not a matrix.
@@ -37,10 +31,9 @@ def herding(features, count):
     """Computes which samples of one class keep its mean feature best, in the order picked.
 
     With normalised features `d_i` and their mean `mu`: start from `w = mu`, pick the sample with
-    the highest `w . d_i` (the first one of equals), then `w <- w + mu - d_i`. As in the official
-    loop `w` moves on even when the winner was picked before, which gives another order than
-    removing the picked samples. The official loop gives up after 1000 rounds, possibly with fewer
-    samples than asked for; from there on only samples that were not picked yet can win.
+    the highest `w . d_i` (the first of equals), then `w <- w + mu - d_i`. As in the official loop,
+    `w` moves on even if the winner was picked before. The official loop stops after 1000 rounds,
+    possibly with fewer samples than asked for; after them, only samples not picked yet can win.
 
     The first `k` picks do not depend on `count`, so exemplars can be truncated later.
 
@@ -64,13 +57,9 @@ def herding(features, count):
     """
     directions = normalize_rows(features)
     count = _at_most(count, len(directions))
-    if count == 0:
-        return np.zeros(0, dtype=np.int64)
-    mean = directions.mean(axis=0)
-    target = mean
+    mean = target = directions.sum(axis=0) / max(len(directions), 1)
     picked = np.zeros(len(directions), dtype=bool)
-    order = []
-    rounds = 0
+    order, rounds = [], 0
     while len(order) < count:
         # Unlike a BLAS product, einsum gives equal rows equal scores, so that ties are ties.
         scores = np.einsum("nd,d->n", directions, target)
@@ -86,7 +75,7 @@ def herding(features, count):
 
 
 def random_selection(features, count, generator):
-    """Computes a uniform draw of samples of one class without replacement.
+    """Draws samples of one class uniformly and without replacement.
 
     Args:
         features: array `(n, ...)`; only its length is read.
@@ -116,4 +105,4 @@ SELECTIONS = {
     "herding": lambda features, count, generator: herding(features, count),
     "random": random_selection,
 }
-"""How exemplars can be chosen, each `(features, count, generator) -> row numbers, best first`."""
+"""The ways to choose exemplars: `(features, count, generator) -> row numbers, best first`."""
