@@ -14,7 +14,7 @@ from tfcil.config.presets import find_preset, presets
 from tfcil.errors import UserError
 from tfcil.files import write_json
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
@@ -51,7 +51,11 @@ def error_of(capfd, run, *arguments):
 BAD = {
     ("memory", -5): "Received: memory=-5",
     ("memory", "abc"): "Received: memory='abc'",
-    ("method.loss", "focal"): "'relaxed-bsce'. Received: method.loss='focal'",
+    ("method.loss", "focal"): "or module:PATH. Received: method.loss=focal",
+    ("method.loss", "meta-bsce"): "(did you mean meta_bsce?). Received: method.loss=meta-bsce",
+    ("options.bsce.tua", 1.0): "(did you mean tau?). Received: options.bsce.tua=1.0",
+    ("increment.warmup", 2): "a fraction of the training, of 0 or more and less than 1. "
+    "Received: warmup=2",
     ("method.los", "ce"): "no such key (did you mean loss?). Received: method.los='ce'",
     ("memmory", 5): "no such key (did you mean memory?). Received: memmory=5",
     ("tasks.02.after", "07"): "Received: tasks.02.after='07'",
@@ -97,7 +101,10 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert ended.value.code == 0
     printed = capsys.readouterr().out
-    for command in ("run", "summary", "tasks", "preset", "grid", "export"):
+    for command in (
+        *("run", "summary", "compare", "grid", "tasks", "preset", "params", "init", "sample"),
+        *("status", "stage", "predict", "export", "worker"),
+    ):
         assert f"\n    {command} " in printed
 
 
@@ -180,3 +187,17 @@ def test_summary_prints_the_figures_of_the_tasks_of_params(here, capsys):
     assert "CNN: average incremental accuracy 0.812, last accuracy 0.625, forgetting 0.5" in printed
     assert "models/01.keras" in printed
     assert "02" not in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["trian"], "prepare, recipes, start, train, select, evaluate, report. Received: stage"),
+        (["train"], "Stage train: expected a task. Received: task=None"),
+        (["prepare", "00"], "Stage prepare: expected no task. Received: task=00"),
+        (["train", "17"], "Expected a task of params.yaml. Received: task=17"),
+    ],
+)
+def test_stage_that_can_not_be_is_told_in_one_line(here, capfd, arguments, told):
+    assert told in error_of(capfd, main, ["stage", *arguments])
+    assert os.listdir(here) == ["params.yaml"]
