@@ -29,7 +29,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         A path with the same suffix in the same folder; the block writes a file or folder there.
 
     Raises:
-        UserError: where it cannot be written: no room, no right; what was there is as it was.
+        UserError: there is no room or no right to write; an old file at `path` stays as it was.
     """
     path = Path(path)
     # The suffix stays last: NumPy and Keras choose their format by it.
@@ -53,7 +53,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             _remove(aside)
 
 
-# No room, no right, or something else in the way.
+# No room, no right, or another file at that path.
 _CANNOT_WRITE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -62,7 +62,7 @@ _CANNOT_WRITE = {
 
 
 def _flush(path: Path) -> None:
-    """Has a file, or all files of a folder, reach the disk."""
+    """Waits until a file, or all files of a folder, are on the disk."""
     for file in [path] if path.is_file() else filter(Path.is_file, path.rglob("*")):
         with file.open("rb") as written:
             os.fsync(written.fileno())
@@ -78,7 +78,7 @@ def _remove(path: Path) -> None:
 def write_json(path: str | Path, value) -> None:
     """Writes `value` as JSON, one key and one row of numbers per line."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    # A raw line break cannot stand inside a JSON string, so only rows of numbers are folded.
+    # JSON strings have no raw line breaks, so this joins the lines of rows of numbers only.
     text = re.sub(r"\[[\s\d.,eE+-]+\]", lambda row: re.sub(r"\s*\n\s*", " ", row[0]), text)
     with write_atomically(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
@@ -97,12 +97,12 @@ def write_zip(path: str | Path, members: dict) -> None:
 
     Args:
         path: the archive.
-        members: name to what follows each other in it: a list of bytes or contiguous arrays.
+        members: from name to contents, a list of bytes or contiguous arrays.
     """
     with zipfile.ZipFile(path, "w") as archive:
         for name, parts in members.items():
-            # A ZipInfo made by hand has the date 1980-01-01; with the size known beforehand, all
-            # versions of Python write the same header.
+            # A new ZipInfo has the date 1980-01-01; with the size known beforehand, all versions of
+            # Python write the same header.
             about = zipfile.ZipInfo(name)
             about.file_size = sum(memoryview(part).nbytes for part in parts)
             with archive.open(about, "w") as member:
@@ -119,7 +119,7 @@ def save_npz(path: str | Path, **arrays: np.ndarray) -> None:
         np.lib.format.write_array_header_1_0(
             header, np.lib.format.header_data_from_array_1_0(array)
         )
-        # Bytes of the array itself: an exemplar memory may have gigabytes.
+        # A view, not a copy: an exemplar memory may have gigabytes.
         members[f"{name}.npy"] = [header.getvalue(), array.reshape(-1).view(np.uint8).data]
     with write_atomically(path) as aside:
         write_zip(aside, members)
@@ -127,34 +127,29 @@ def save_npz(path: str | Path, **arrays: np.ndarray) -> None:
 
 def load_npz(path: str | Path, *keys: str) -> list[np.ndarray]:
     """Reads the named arrays of an npz; a missing or damaged one is a `UserError` that names it."""
-    try:
-        # np.load leaves a damaged file open when it opened it itself.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            return [stored[key] for key in keys]
-    except _DAMAGED as error:
-        raise _unreadable(path, keys, error) from None
+    # np.load leaves a damaged file open if it opened the file itself.
+    with (
+        _readable(path, *keys),
+        open(path, "rb") as file,
+        np.load(file, allow_pickle=False) as stored,
+    ):
+        return [stored[key] for key in keys]
 
 
 def map_npz(path: str | Path, key: str) -> np.ndarray:
-    """Maps an array of an npz that `save_npz` wrote: of its bytes only what is looked at is read.
-
-    The file's checksum is not looked at; `check_npz` does that.
-
-    Args:
-        path: the npz file.
-        key: name of the array.
+    """Maps an array of an npz that `save_npz` wrote, after a check of all checksums.
 
     Returns:
-        A memory map; an array where it would be empty.
+        A memory map, of which only the accessed bytes are read; an array where it would be empty.
 
     Raises:
-        UserError: where the file is missing, damaged or compressed.
+        UserError: the file is missing, damaged or compressed.
     """
-    try:
+    with _readable(path, key):
         with zipfile.ZipFile(path) as archive:
-            member = archive.getinfo(f"{key}.npy")
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError("it is compressed")
+            member, damaged = archive.getinfo(f"{key}.npy"), archive.testzip()
+        if damaged or member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{damaged} has another checksum" if damaged else "it is compressed")
         with open(path, "rb") as file:
             file.seek(member.header_offset + 26)
             lengths = (int.from_bytes(file.read(2), "little") for _ in range(2))
@@ -167,33 +162,25 @@ def map_npz(path: str | Path, key: str) -> np.ndarray:
         if 0 in shape:
             return np.zeros(shape, dtype)
         return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
-    except _DAMAGED as error:
-        raise _unreadable(path, [key], error) from None
 
 
-def check_npz(path: str | Path) -> None:
-    """Compares an npz with its checksums, a little at a time; damage is a `UserError`."""
+@contextlib.contextmanager
+def _readable(path, *keys):
+    """Turns every error of a missing or damaged npz into a `UserError`."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
+        yield
     except _DAMAGED as error:
-        raise _unreadable(path, ["any"], error) from None
-    if damaged:
-        raise _unreadable(path, [damaged.removesuffix(".npy")], "its checksum is another")
+        raise UserError(
+            f"Expected a readable npz file with the arrays {', '.join(keys)} ({error}). "
+            f"Received: path={path}"
+        ) from None
 
 
-# A damaged archive shows itself as any of these, depending on which byte is wrong.
+# A damaged archive raises any of these, depending on which byte is wrong.
 _DAMAGED = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, NotImplementedError),
     *(zipfile.BadZipFile, zlib.error),
 )
-
-
-def _unreadable(path, keys, reason) -> UserError:
-    return UserError(
-        f"Expected a readable npz file with the arrays {', '.join(keys)} ({reason}). "
-        f"Received: path={path}"
-    )
 
 
 def digest(*arrays: np.ndarray) -> str:

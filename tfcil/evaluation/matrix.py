@@ -32,23 +32,23 @@ class AccuracyMatrix:
     def __init__(self, correct, totals):
         self.correct = np.array(correct, dtype=np.float64)
         self.totals = np.array(totals, dtype=np.float64)
-        self._validate()
-        self.totals[np.triu_indices_from(self.totals, k=1)] = np.nan
-
-    def _validate(self):
         shape = self.correct.shape
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0 or self.totals.shape != shape:
             raise ValueError(
                 "correct and totals must be square and of the same size. "
                 f"Received: correct.shape={shape}, totals.shape={self.totals.shape}"
             )
-        if not np.isnan(self.correct[np.triu_indices_from(self.correct, k=1)]).all():
+        known = np.tri(len(self.correct), dtype=bool)
+        self.totals[~known] = np.nan
+        self._check_counts(known)
+
+    def _check_counts(self, known):
+        if not np.isnan(self.correct[~known]).all():
             raise ValueError(
                 "correct must be NaN above the diagonal, where a task is not learnt yet. "
                 f"Received: correct={self.correct.tolist()}"
             )
-        lower = np.tril_indices_from(self.correct)
-        correct, totals = self.correct[lower], self.totals[lower]
+        correct, totals = self.correct[known], self.totals[known]
         for name, values in (("correct", correct), ("totals", totals)):
             if not np.array_equal(values, np.floor(values)) or not np.isfinite(values).all():
                 raise ValueError(
@@ -62,51 +62,38 @@ class AccuracyMatrix:
             )
 
     def accuracies(self):
-        """Computes the accuracy on each task after each task, NaN above the diagonal.
+        """Computes the accuracy on each task after each task, a float64 array `(tasks, tasks)`.
 
-        Returns:
-            float64 array `(tasks, tasks)`, `A[t, i]` in the notation below; `T` is the last task.
+        It is `A[t, i]` in the formulas below, NaN above the diagonal; `T` is the last task.
         """
         return self.correct / self.totals
 
     def curve(self):
-        """Computes the accuracy after each task over the test images of all seen classes.
+        """Computes the accuracy over all seen classes after each task, a float64 array `(tasks,)`.
 
-        Each test image counts once, so a task weighs as much as it has test images.
-
-        Returns:
-            float64 array `(tasks,)`.
+        Each test image counts once: a task weighs as much as it has test images.
         """
         return np.nansum(self.correct, axis=1) / np.nansum(self.totals, axis=1)
 
-    def average_incremental_accuracy(self):
+    def average_incremental_accuracy(self) -> float:
         """Computes the mean of `curve`: every evaluation weighs the same, the base one included.
 
         Papers of the BiC and WA family leave the base task out; LUCIR, PODNet and iCaRL do not.
-
-        Returns:
-            float.
 
         Reference:
             Rebuffi et al., iCaRL (arXiv 1611.07725); Hou et al., LUCIR (CVPR 2019).
         """
         return float(self.curve().mean())
 
-    def last_accuracy(self):
-        """Computes the accuracy of the last model over all test images.
-
-        Returns:
-            float.
-        """
+    def last_accuracy(self) -> float:
+        """Computes the accuracy of the last model over all test images."""
         return float(self.curve()[-1])
 
-    def forgetting(self):
+    def forgetting(self) -> float:
         """Computes the mean over the old tasks `i` of `max_{i <= t < T} A[t, i] - A[T, i]`.
 
-        The last model is not in the maximum: the figure is negative where it is the best so far.
-
-        Returns:
-            float, NaN after the base task.
+        NaN after the base task. The maximum leaves out the last model, so the figure is negative
+        where that one is the best.
 
         Reference:
             Chaudhry et al., Riemannian Walk (arXiv 1801.10112), equation 3.
@@ -117,11 +104,8 @@ class AccuracyMatrix:
         best = np.nanmax(accuracies[:-1, :-1], axis=0)
         return float(np.mean(best - accuracies[-1, :-1]))
 
-    def base_forgetting(self):
-        """Computes `A[0, 0] - A[T, 0]`: what the last model lost on the base task's classes.
-
-        Returns:
-            float, NaN after the base task.
+    def base_forgetting(self) -> float:
+        """Computes `A[0, 0] - A[T, 0]`, the accuracy lost on the base task; NaN after that task.
 
         Reference:
             Liu et al., Mnemonics Training (arXiv 2002.10211) and AANets (arXiv 2010.05063), who
@@ -130,14 +114,11 @@ class AccuracyMatrix:
         accuracies = self.accuracies()
         return math.nan if len(accuracies) == 1 else float(accuracies[0, 0] - accuracies[-1, 0])
 
-    def backward_transfer(self):
+    def backward_transfer(self) -> float:
         """Computes the mean over the old tasks `i` of `A[T, i] - A[i, i]`.
 
-        Only the last row counts, unlike Diaz-Rodriguez et al. (arXiv 1810.13166), who average over
-        all rows. Negative values mean forgetting.
-
-        Returns:
-            float, NaN after the base task.
+        NaN after the base task; negative values mean forgetting. Only the last row counts, unlike
+        Diaz-Rodriguez et al. (arXiv 1810.13166), who average over all rows.
 
         Reference:
             Lopez-Paz and Ranzato, GEM (arXiv 1706.08840), equation 3.
@@ -148,13 +129,12 @@ class AccuracyMatrix:
         return float(np.mean((accuracies[-1] - accuracies.diagonal())[:-1]))
 
     def old_new(self, task=-1):
-        """Computes the accuracy over the old and over the new classes after a task.
+        """Computes the accuracy over the old and over the new classes after a task, two floats.
+
+        The former is NaN for the base task. Each test image counts once.
 
         Args:
-            task: int, number of the task, negative ones from the end.
-
-        Returns:
-            `(old, new)` floats; `old` is NaN for the base task. Each test image counts once.
+            task: int, number of the task; negative numbers count from the end.
         """
         task = range(len(self.correct))[task]
         correct, totals = self.correct[task], self.totals[task]
@@ -162,11 +142,7 @@ class AccuracyMatrix:
         return float(old), float(correct[task] / totals[task])
 
     def summary(self):
-        """Computes the figures of metrics.json.
-
-        Returns:
-            Dict of floats, None where a figure is undefined.
-        """
+        """Computes the figures of metrics.json, a dict of floats; None where one is undefined."""
         old, new = self.old_new()
         figures = {
             "average_incremental_accuracy": self.average_incremental_accuracy(),

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfcil.errors import UserError
 from tfcil.exemplars.selection import SELECTIONS
-from tfcil.files import check_npz, load_npz, map_npz, save_npz
+from tfcil.files import load_npz, map_npz, save_npz
 
 _ARRAYS = {  # dtypes, number of axes
     "images": (("uint8", "float32"), 4),
@@ -180,7 +180,6 @@ class ExemplarMemory:
         Raises:
             UserError: there is no such file, it is damaged, or it holds something else.
         """
-        check_npz(path)
         labels, ranks = load_npz(path, "labels", "ranks")
         images = map_npz(path, "images")
         try:
