@@ -1,6 +1,5 @@
 """From evaluations to figures: unequal tasks, hand-computed values, pictures of equal bytes."""
 
-import csv
 import json
 
 import numpy as np
@@ -10,7 +9,7 @@ from tfcil.errors import UserError
 from tfcil.report.figures import draw_accuracy
 from tfcil.report.results import Results
 from tfcil.report.summary import print_summary
-from tfcil.report.tables import write_accuracy_table, write_confusion_table
+from tfcil.report.tables import accuracy_table, confusion_table
 from tfcil.stages.layout import Layout
 
 
@@ -98,24 +97,22 @@ def test_confusion_between_tasks_adds_up_their_classes(evaluations):
     assert results.class_accuracy()[0] == pytest.approx(1 / 8)
 
 
-def test_tables_hold_a_row_per_task_and_rule_and_per_confusion(evaluations, tmp_path):
-    write_accuracy_table(tmp_path / "accuracy.csv", Results(evaluations[:2]))
-    assert (tmp_path / "accuracy.csv").read_text().splitlines() == [
-        "task,classes,rule,all,old,new",
-        "00,3,cnn,0.9,,0.9",
-        "01,5,cnn,0.72,0.8,0.6",
-        "00,3,nme,0.8,,0.8",
-        "01,5,nme,0.7,0.7,0.7",
+def test_tables_hold_a_row_per_task_and_rule_and_per_confusion(evaluations):
+    assert list(accuracy_table(Results(evaluations[:2]))) == [
+        ["task", "classes", "rule", "all", "old", "new"],
+        ["00", 3, "cnn", 0.9, "", 0.9],
+        ["01", 5, "cnn", 0.72, 0.8, 0.6],
+        ["00", 3, "nme", 0.8, "", 0.8],
+        ["01", 5, "nme", 0.7, 0.7, 0.7],
     ]
     results = Results(evaluations)
-    write_accuracy_table(tmp_path / "accuracy.csv", results)
-    rows = list(csv.DictReader((tmp_path / "accuracy.csv").read_text().splitlines()))
-    assert [(row["task"], row["rule"]) for row in rows] == [
+    _, *rows = accuracy_table(results)
+    assert [(task, rule) for task, _, rule, *_ in rows] == [
         (task, "cnn") for task in ("00", "01", "02")
     ]
-    write_confusion_table(tmp_path / "confusion.csv", results)
-    rows = list(csv.DictReader((tmp_path / "confusion.csv").read_text().splitlines()))
-    assert {"actual": "0", "predicted": "5", "images": "7"} in rows
+    header, *rows = confusion_table(results)
+    assert header == ["actual", "predicted", "images"]
+    assert [0, 5, 7] in rows
     assert len(rows) == 7
 
 

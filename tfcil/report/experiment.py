@@ -1,4 +1,4 @@
-"""The contents of an experiment's files, as its page shows them; some files may be missing."""
+"""Reads an experiment's files for its page; only the evaluations must exist."""
 
 import csv
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json
 from tfcil.report.results import Results
 
-# Columns of a training curve that are neither a term of the loss nor a learned coefficient.
+# The other columns of a training curve are terms of the loss and learned coefficients.
 _FIXED = ("epoch", "phase", "images", "loss", "accuracy")
 
 
@@ -36,32 +36,23 @@ class Experiment:
         """Returns the tasks that have no entry in `curves` or `logs`."""
         return [task for task in self.results.tasks if task not in found]
 
-    def task_title(self, number: int) -> str:
-        """Returns the name of a task in tooltips."""
-        task, classes = self.results.tasks[number], self.results.num_classes[number]
-        return f"task {task}, {classes} class{'es' if classes > 1 else ''}"
+    def task_titles(self) -> list[str]:
+        """Returns the names of the tasks in tooltips."""
+        pairs = zip(self.results.tasks, self.results.num_classes, strict=True)
+        return [f"task {task}, {many} class{'es' if many > 1 else ''}" for task, many in pairs]
 
 
 def read_results(layout, tasks) -> Results:
-    """Reads the evaluations of the given tasks.
-
-    Args:
-        layout: the paths of the experiment.
-        tasks: their keys in the order of arrival. The folder evaluation/ may hold files of other
-            tasks, so it is never listed.
-    """
+    """Reads the evaluations of the tasks with these keys, in the order of arrival."""
+    # Never by listing the folder: it may hold files of other tasks.
     return Results([read_json(layout.evaluation(key)) for key in tasks])
 
 
 def read_experiment(layout, params: dict) -> Experiment:
-    """Reads an experiment; only the evaluations are required.
-
-    Args:
-        layout: the paths of the experiment.
-        params: the sections of its params.yaml, as dictionaries.
+    """Reads an experiment from its layout and the sections of its params.yaml.
 
     Raises:
-        UserError: where an evaluation is missing, or another file is damaged.
+        UserError: an evaluation is missing, or another file is damaged.
     """
     tasks = list(params["tasks"])
     results = read_results(layout, tasks)

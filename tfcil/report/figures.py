@@ -5,12 +5,7 @@ from tfcil.evaluation.registry import all_rules, primary
 
 
 def draw_accuracy(path, results) -> None:
-    """Draws a curve of the accuracy after each task per rule, and the primary rule's matrix.
-
-    Args:
-        path: the PNG file.
-        results: the experiment's `Results`.
-    """
+    """Draws the accuracy after each task by every rule, and the primary rule's matrix, as PNG."""
     pyplot = _pyplot()
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for rule, matrix in results.matrices.items():

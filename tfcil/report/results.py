@@ -1,5 +1,7 @@
 """The evaluations of all tasks, as accuracy matrices."""
 
+from itertools import zip_longest
+
 import numpy as np
 
 from tfcil.errors import UserError
@@ -8,23 +10,23 @@ from tfcil.evaluation.registry import all_measures, all_rules, primary
 
 
 class Results:
-    """What was measured after each task of an experiment.
+    """The figures of an experiment after each task.
 
     Args:
         evaluations: the contents of evaluation/KEY.json, in the order of the tasks.
 
     Attributes:
         tasks: keys of the tasks.
-        matrices: an `AccuracyMatrix` for each rule that predicted after every task, by the rule's
-            name, the primary one first.
-        measures: a list with a value per task for each measure, by its name; `None` where it is
-            undefined. A measure that is nowhere defined is left out.
+        matrices: an `AccuracyMatrix` by name of the rule, the primary one first, for the rules that
+            predicted after every task.
+        measures: values after each task by name of the measure, `None` where undefined; without
+            measures that are nowhere defined.
         num_classes: classes seen after each task.
         confusion: confusion matrix of the primary rule after the last task, rows are true classes.
-        split: `test`, or `validation` where all were measured on images held out of training.
+        split: `test`, or `validation` for images held out of training.
 
     Raises:
-        UserError: where the evaluations are not those of one chain of tasks, or have no
+        UserError: the evaluations are not those of one chain of tasks on one split, or have no
             predictions of the primary rule.
     """
 
@@ -42,10 +44,10 @@ class Results:
                     f"{one['task']}: run the stage evaluate again. "
                     f"Received: {', '.join(one['correct']) or 'none'}"
                 )
-        totals = _lower_triangle([one["images"] for one in evaluations])
+        totals = _lower_triangle(one["images"] for one in evaluations)
         self.matrices = {
             rule: AccuracyMatrix(
-                _lower_triangle([one["correct"][rule] for one in evaluations]), totals
+                _lower_triangle(one["correct"][rule] for one in evaluations), totals
             )
             for rule in all_rules()
             if all(rule in one["correct"] for one in evaluations)
@@ -74,10 +76,10 @@ class Results:
         classes = np.arange(len(self.confusion))
         return np.searchsorted(self.num_classes, classes, side="right")
 
-    def class_accuracy(self) -> np.ndarray:
-        """Computes the last model's accuracy on each class: (classes,), NaN without images."""
-        images = self.confusion.sum(axis=1)
-        return np.where(images > 0, self.confusion.diagonal() / np.maximum(images, 1), np.nan)
+    def class_accuracy(self) -> list[float | None]:
+        """Computes the last model's accuracy on each class, `None` for a class without images."""
+        pairs = zip(self.confusion.diagonal(), self.confusion.sum(axis=1), strict=True)
+        return [float(hits / images) if images else None for hits, images in pairs]
 
     def task_confusion(self) -> np.ndarray:
         """Counts images of each task's classes, taken for classes of each task: (tasks, tasks)."""
@@ -106,7 +108,4 @@ def _only(splits) -> str:
 
 
 def _lower_triangle(rows) -> np.ndarray:
-    matrix = np.full((len(rows), len(rows)), np.nan)
-    for position, row in enumerate(rows):
-        matrix[position, : len(row)] = row
-    return matrix
+    return np.array(list(zip_longest(*rows, fillvalue=np.nan))).T

@@ -8,12 +8,7 @@ from tfcil.report.tables import task_rows
 
 
 def print_summary(results, layout) -> None:
-    """Prints a table with a row per task, the figures of the experiment, and its file paths.
-
-    Args:
-        results: the experiment's `Results`.
-        layout: the paths of the experiment.
-    """
+    """Prints a table with a row per task, the figures of the experiment, and its file paths."""
     console, last = Console(), results.tasks[-1]
     where = "" if results.split == "test" else f" ({results.split} images)"
     table = Table(title=f"Accuracy on all classes seen so far{where}")

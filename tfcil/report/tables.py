@@ -7,33 +7,29 @@ import numpy as np
 
 
 def write_tables(folder, experiment) -> None:
-    """Writes every CSV file of the report; equal results give equal bytes.
-
-    Args:
-        folder: an empty folder.
-        experiment: the `Experiment`.
-    """
+    """Writes every CSV file of the report into a folder; equal results give equal bytes."""
     results = experiment.results
-    write_accuracy_table(folder / "accuracy.csv", results)
-    write_confusion_table(folder / "confusion.csv", results)
-    _write(folder / "measures.csv", _measure_rows(results))
-    _write(folder / "matrix.csv", _matrix_rows(results))
-    _write(folder / "task_confusion.csv", _task_confusion_rows(results))
-    _write(folder / "per_class.csv", _class_rows(experiment))
-    _write(folder / "confused_pairs.csv", _pair_rows(experiment))
-    _write(folder / "training.csv", _training_rows(experiment))
+    tables = {
+        "accuracy": accuracy_table(results),
+        "measures": _measure_table(results),
+        "matrix": _matrix_table(results),
+        "confusion": confusion_table(results),
+        "task_confusion": _task_confusion_table(results),
+        "per_class": _class_table(experiment),
+        "confused_pairs": _pair_table(experiment),
+        "training": _training_table(experiment),
+    }
+    for name, rows in tables.items():
+        with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
 
 
-def _write(path, rows) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+def _rounded(figure):
+    return "" if figure is None or np.isnan(figure) else round(float(figure), 4)
 
 
 def task_rows(results) -> list[dict]:
     """Computes accuracies and measures after each task.
-
-    Args:
-        results: the experiment's `Results`.
 
     Returns:
         A dictionary per task: `task`; `classes` seen; `all`, the accuracy on them by rule; `old`
@@ -41,28 +37,25 @@ def task_rows(results) -> list[dict]:
         floats, `None` where undefined.
     """
     curves = {rule: matrix.curve().tolist() for rule, matrix in results.matrices.items()}
-    rows = []
-    for number, task in enumerate(results.tasks):
-        old, new = results.primary.old_new(number)
-        row = {"task": task, "classes": results.num_classes[number]}
-        row["all"] = {rule: curve[number] for rule, curve in curves.items()}
-        row |= {"old": None if math.isnan(old) else old, "new": new}
-        row["measures"] = {name: values[number] for name, values in results.measures.items()}
-        rows.append(row)
-    return rows
+    return [
+        {
+            "task": task,
+            "classes": results.num_classes[number],
+            "all": {rule: curve[number] for rule, curve in curves.items()},
+            "old": _known(results.primary.old_new(number)[0]),
+            "new": _known(results.primary.old_new(number)[1]),
+            "measures": {name: values[number] for name, values in results.measures.items()},
+        }
+        for number, task in enumerate(results.tasks)
+    ]
 
 
-def write_accuracy_table(path, results) -> None:
-    """Writes a row per task and rule: classes seen, and accuracy on all, old and new ones.
-
-    Args:
-        path: the CSV file.
-        results: the experiment's `Results`.
-    """
-    _write(path, _accuracy_rows(results))
+def _known(figure) -> float | None:
+    return None if math.isnan(figure) else float(figure)
 
 
-def _accuracy_rows(results):
+def accuracy_table(results):
+    """Yields a row per rule and task: classes seen, and accuracy on all, old and new ones."""
     yield ["task", "classes", "rule", "all", "old", "new"]
     for rule, matrix in results.matrices.items():
         for number, accuracy in enumerate(matrix.curve()):
@@ -70,30 +63,14 @@ def _accuracy_rows(results):
             yield [results.tasks[number], results.num_classes[number], rule, *figures]
 
 
-def _measure_rows(results):
+def _measure_table(results):
     yield ["task", "classes", "measure", "value"]
     for name, values in results.measures.items():
         for task, classes, value in zip(results.tasks, results.num_classes, values, strict=True):
-            yield [task, classes, name, "" if value is None else _rounded(value)]
+            yield [task, classes, name, _rounded(value)]
 
 
-def _rounded(figure):
-    return "" if np.isnan(figure) else round(float(figure), 4)
-
-
-def write_confusion_table(path, results) -> None:
-    """Writes the entries of the last task's confusion matrix that are not 0, a row each.
-
-    Args:
-        path: the CSV file; columns `actual`, `predicted` (ranks of the classes) and `images`.
-        results: the experiment's `Results`.
-    """
-    cells = np.argwhere(results.confusion).tolist()
-    rows = ([*cell, int(results.confusion[tuple(cell)])] for cell in cells)
-    _write(path, [["actual", "predicted", "images"], *rows])
-
-
-def _matrix_rows(results):
+def _matrix_table(results):
     yield ["after", "task", "rule", "accuracy"]
     for rule, matrix in results.matrices.items():
         accuracies = matrix.accuracies()
@@ -102,50 +79,88 @@ def _matrix_rows(results):
                 yield [after, task, rule, _rounded(accuracies[row, column])]
 
 
-def _task_confusion_rows(results):
+def confusion_table(results):
+    """Yields the entries of the last confusion matrix that are not 0; classes are ranks."""
+    yield ["actual", "predicted", "images"]
+    for cell in np.argwhere(results.confusion).tolist():
+        yield [*cell, int(results.confusion[tuple(cell)])]
+
+
+def _task_confusion_table(results):
     yield ["actual", "predicted", "images"]
     for actual, row in zip(results.tasks, results.task_confusion().tolist(), strict=True):
         for predicted, images in zip(results.tasks, row, strict=True):
             yield [actual, predicted, images]
 
 
-def _class_rows(experiment):
-    results = experiment.results
+def class_rows(experiment) -> list[dict]:
+    """Computes figures of each class under the last model, in the order of arrival.
+
+    Returns:
+        A dictionary per class: `number`, `name`, `task`, `images`, `correct`, `accuracy`, `kept`
+        (exemplars), `taken` (the class it is most often taken for, or `""`) and `taken_images`.
+    """
+    results, names = experiment.results, experiment.class_names
     images, hits = results.confusion.sum(axis=1), results.confusion.diagonal()
-    kept = None if experiment.kept is None else experiment.kept.counts(len(hits))
+    wrong = results.confusion - np.diag(hits)
+    taken, task_of = wrong.argmax(axis=1), results.task_of_class()
+    kept = None if experiment.kept is None else experiment.kept.counts(len(names)).tolist()
+    return [
+        {
+            "number": number,
+            "name": name,
+            "task": results.tasks[task_of[number]],
+            "images": int(images[number]),
+            "correct": int(hits[number]),
+            "accuracy": accuracy,
+            "kept": kept and kept[number],
+            "taken": names[taken[number]] if wrong[number].any() else "",
+            "taken_images": int(wrong[number].max()),
+        }
+        for number, (name, accuracy) in enumerate(zip(names, results.class_accuracy(), strict=True))
+    ]
+
+
+def _class_table(experiment):
     yield ["class", "name", "task", "images", "correct", "accuracy", "exemplars"]
-    for number, (task, accuracy) in enumerate(
-        zip(results.task_of_class(), results.class_accuracy(), strict=True)
-    ):
-        yield [
-            *(number, experiment.class_names[number], results.tasks[task]),
-            *(int(images[number]), int(hits[number]), _rounded(accuracy)),
-            "" if kept is None else int(kept[number]),
-        ]
+    for row in class_rows(experiment):
+        facts = [row[key] for key in ("number", "name", "task", "images", "correct")]
+        yield [*facts, _rounded(row["accuracy"]), row["kept"]]  # None becomes an empty cell
 
 
-def confused_pairs(results) -> list[tuple[int, int, int]]:
-    """Returns (actual, predicted, images) of every confusion, the most frequent first."""
+def confused_pairs(experiment) -> list[dict]:
+    """Computes the confusions between classes, the most frequent first.
+
+    Returns:
+        A dictionary per pair: `actual`, `actual_task`, `predicted`, `predicted_task`, `images`
+        that were confused, and `total` images of the actual class.
+    """
+    results, names = experiment.results, experiment.class_names
+    totals, task_of = results.confusion.sum(axis=1), results.task_of_class()
     wrong = results.confusion - np.diag(results.confusion.diagonal())
     actual, predicted = np.nonzero(wrong)
-    images = wrong[actual, predicted]
-    order = np.lexsort((predicted, actual, -images))
-    return list(zip(*(part[order].tolist() for part in (actual, predicted, images)), strict=True))
+    order = np.lexsort((predicted, actual, -wrong[actual, predicted]))
+    return [
+        {
+            "actual": names[one],
+            "actual_task": results.tasks[task_of[one]],
+            "predicted": names[other],
+            "predicted_task": results.tasks[task_of[other]],
+            "images": int(wrong[one, other]),
+            "total": int(totals[one]),
+        }
+        for one, other in zip(actual[order], predicted[order], strict=True)
+    ]
 
 
-def _pair_rows(experiment):
-    names, tasks = experiment.class_names, experiment.results.tasks
-    task_of = experiment.results.task_of_class()
-    of_class = experiment.results.confusion.sum(axis=1)
+def _pair_table(experiment):
     yield ["actual", "actual_task", "predicted", "predicted_task", "images", "share"]
-    for actual, predicted, images in confused_pairs(experiment.results):
-        yield [
-            *(names[actual], tasks[task_of[actual]], names[predicted], tasks[task_of[predicted]]),
-            *(images, _rounded(images / of_class[actual])),
-        ]
+    for pair in confused_pairs(experiment):
+        *facts, total = pair.values()
+        yield [*facts, _rounded(pair["images"] / total)]
 
 
-def _training_rows(experiment):
+def _training_table(experiment):
     """Yields a row per value, as tasks and phases differ in their terms."""
     yield ["task", "phase", "epoch", "term", "value"]
     for task, rows in experiment.curves.items():

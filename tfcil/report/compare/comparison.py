@@ -1,12 +1,12 @@
-"""What differs between two experiments."""
+"""Differences between two experiments."""
 
-import math
 from dataclasses import dataclass
 
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
 from tfcil.report.experiment import Experiment
+from tfcil.report.tables import task_rows
 
-FIGURES = {  # of the accuracies: their names in tables, and whether more is better
+FIGURES = {  # the name in tables, and whether more is better
     "average_incremental_accuracy": ("average incremental accuracy", True),
     "last_accuracy": ("last accuracy", True),
     "old_accuracy": ("old classes", True),
@@ -47,18 +47,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two experiments.
-
-    Attributes:
-        names: their names on the page.
-        experiments: their contents, in the same order.
-    """
+    """Two experiments with their names on the page, in the same order."""
 
     names: tuple[str, str]
     experiments: tuple[Experiment, Experiment]
 
     def headline(self) -> list[Change]:
-        """Computes the figures of the whole experiments, those of each rule, then the measures."""
+        """Computes the figures of the whole experiments by each rule, then the measures."""
         first, second = (one.results.metrics() for one in self.experiments)
         changes = _changes(first, second, "")
         for rule in self._common_rules():
@@ -97,24 +92,20 @@ class Comparison:
 
     def tasks(self) -> list[dict[str, Change]]:
         """Computes the primary rule's accuracy on all, old and new classes by common task."""
-        rows = []
-        for number in range(self.common_tasks()):
-            matrices = [one.results.primary for one in self.experiments]
-            task = self.experiments[0].results.tasks[number]
-            pairs = {
-                "all": [matrix.curve()[number] for matrix in matrices],
-                "old": [matrix.old_new(number)[0] for matrix in matrices],
-                "new": [matrix.old_new(number)[1] for matrix in matrices],
+        first, second = (task_rows(one.results) for one in self.experiments)
+        return [
+            {
+                "all": Change(one["task"], one["all"][primary()], other["all"][primary()]),
+                "old": Change(one["task"], one["old"], other["old"]),
+                "new": Change(one["task"], one["new"], other["new"]),
             }
-            rows.append(
-                {name: Change(task, *map(_known, values)) for name, values in pairs.items()}
-            )
-        return rows
+            for one, other in list(zip(first, second, strict=False))[: self.common_tasks()]
+        ]
 
     def classes(self) -> list[Change]:
-        """Computes the accuracy of each class that both know, the greatest loss first."""
+        """Computes the accuracy of each class in both experiments, the greatest loss first."""
         first, second = (
-            dict(zip(one.class_names, map(_known, one.results.class_accuracy()), strict=True))
+            dict(zip(one.class_names, one.results.class_accuracy(), strict=True))
             for one in self.experiments
         )
         changes = [Change(name, first[name], second[name]) for name in first if name in second]
@@ -133,7 +124,7 @@ class Comparison:
         ]
 
     def warnings(self) -> list[str]:
-        """Returns sentences that say why figures may not be comparable."""
+        """Returns the reasons why figures may not be comparable, a sentence each."""
         first, second = (one.results for one in self.experiments)
         said = []
         if first.split != second.split:
@@ -164,15 +155,9 @@ def _changes(first, second, prefix) -> list[Change]:
     ]
 
 
-def _known(value) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
 def _flat(value, path="") -> dict:
-    """Turns sections into dotted keys."""
+    """Returns the values of nested sections by dotted key."""
     if not isinstance(value, dict):
         return {path: value}
-    flat = {}
-    for key, one in value.items():
-        flat |= _flat(one, f"{path}.{key}" if path else str(key))
-    return flat
+    nested = (_flat(one, f"{path}.{key}" if path else str(key)) for key, one in value.items())
+    return {key: one for flat in nested for key, one in flat.items()}

@@ -1,6 +1,4 @@
-"""Shows a comparison as a page and as a table on the terminal."""
-
-import math
+"""A comparison as a page, and as a table on the terminal."""
 
 from rich.console import Console
 from rich.table import Table
@@ -11,12 +9,14 @@ from tfcil.report.page.chart import (
     Series,
     accuracy_axis,
     bar_chart,
+    even_ticks,
     fraction_axis,
     line_chart,
-    task_ticks,
+    values_of,
 )
 from tfcil.report.page.render import points, render, setting, share
 from tfcil.report.page.tasks import classes_axis
+from tfcil.report.page.training import costs
 
 DIFFERENCE = "difference in points"
 
@@ -45,12 +45,7 @@ def comparison_page(comparison) -> str:
 
 
 def print_comparison(comparison, path) -> None:
-    """Prints the figures, the parameters that differ, and the path of the page.
-
-    Args:
-        comparison: the `Comparison`.
-        path: of the page.
-    """
+    """Prints the figures, the parameters that differ, and the path of the page."""
     console = Console()
     table = Table()
     table.add_column("")
@@ -81,7 +76,7 @@ def _curve(comparison) -> dict:
         [f"{number} classes seen" for number in positions],
         series,
         classes_axis(positions),
-        accuracy_axis([value for one in series for value in one.values]),
+        accuracy_axis(values_of(series)),
     )
 
 
@@ -90,43 +85,35 @@ def _task_chart(tasks) -> dict:
         Series(f"{name} classes", [row[name].difference for row in tasks])
         for name in ("old", "new")
     ]
-    differences = [value for one in series for value in one.values]
     keys = [row["all"].name for row in tasks]
     return bar_chart(
         "Difference on old and new classes after each task",
         [f"task {key}" for key in keys],
         series,
-        fraction_axis(differences, DIFFERENCE),
-        task_ticks(keys),
+        fraction_axis(values_of(series), DIFFERENCE),
+        even_ticks(keys),
         "after task",
     )
 
 
 def _class_chart(classes) -> dict:
     values = [change.difference for change in classes]
-    axis = fraction_axis(values, DIFFERENCE)
-    names = [change.name for change in classes]
-    step = math.ceil(len(names) / 6)
-    ticks = [(number, str(number + 1)) for number in range(0, len(names), step)]
     series = [
         Series("better", [value if value is not None and value >= 0 else None for value in values]),
         Series("worse", [value if value is not None and value < 0 else None for value in values]),
     ]
     return bar_chart(
         "Difference of each class, sorted",
-        *(names, series, axis, ticks, "classes, sorted by difference"),
+        [change.name for change in classes],
+        series,
+        fraction_axis(values, DIFFERENCE),
+        even_ticks([str(number) for number in range(1, len(values) + 1)], most=6),
+        "classes, sorted by difference",
         stacked=True,
     )
 
 
 def _times(comparison) -> list[tuple[float, int] | None]:
     """Returns seconds and images of each training; `None` where a task has no log."""
-    return [
-        (
-            sum(log["seconds"] for log in one.logs.values()),
-            sum(log["images"] for log in one.logs.values()),
-        )
-        if not one.missing(one.logs)
-        else None
-        for one in comparison.experiments
-    ]
+    sums = (costs(one) for one in comparison.experiments)
+    return [None if one["missing"] else (one["seconds"], one["images"]) for one in sums]

@@ -1,4 +1,4 @@
-"""Opens an experiment in a folder or in a revision of Git and DVC."""
+"""Opens an experiment of a folder, or of a Git revision with DVC."""
 
 import shutil
 from pathlib import Path
@@ -16,11 +16,11 @@ def open_revision(name: str, scratch: Path, layout_of) -> Experiment:
     Args:
         name: `.` or `workspace`: the current folder; another folder with a params.yaml; or a Git
             revision, tag, branch or DVC experiment of the repository in the current folder.
-        scratch: an empty folder, to which the files of a revision are copied.
+        scratch: an empty folder for copies of the files of a revision.
         layout_of: function from a folder to its `Layout`.
 
     Raises:
-        UserError: where there is no such revision, or it has no results.
+        UserError: there is no such revision, or it has no results.
     """
     folder = Path() if name in HERE else Path(name)
     if (folder / "params.yaml").is_file():
@@ -49,16 +49,17 @@ def _with_tasks(params, name) -> dict:
 
 
 def _fetch(name, source, target) -> None:
-    """Copies the files that a comparison reads from Git or DVC's cache to a folder."""
+    """Copies from Git or DVC's cache the files that a comparison reads."""
     files = _file_system(name)
     if not files.exists(str(source.params)):
         raise UserError(f"{name} has no params.yaml, so no experiment. Received: revision={name}")
     _copy(files, source.params, target.params, name)
     keys = [str(key) for key in _with_tasks(read_yaml(target.params), name)["tasks"]]
-    wanted = [(source.evaluation(key), target.evaluation(key)) for key in keys]
-    wanted += [(source.log(key), target.log(key)) for key in keys]
-    wanted += [(source.class_names(keys[-1]), target.class_names(keys[-1]))]
-    for path, copy in wanted:
+    wanted = (
+        [*map(layout.evaluation, keys), *map(layout.log, keys), layout.class_names(keys[-1])]
+        for layout in (source, target)
+    )
+    for path, copy in zip(*wanted, strict=True):
         if files.exists(str(path)):
             _copy(files, path, copy, name)
 

@@ -1,1 +1,1 @@
-"""The page report.html: geometry of its figures in Python, drawn by templates."""
+"""The page report.html: Python computes the geometry, templates draw it."""

@@ -1,42 +1,34 @@
 """Builds the page of one experiment."""
 
 from tfcil.evaluation.registry import all_measures
-from tfcil.report.page.classes import class_chart, class_rows, pictured_exemplars
-from tfcil.report.page.confusion import confusion_figure, most_confused
-from tfcil.report.page.measures import measure_cards, measure_curves
+from tfcil.report.page.classes import class_chart, pictured_exemplars, sorted_classes
+from tfcil.report.page.confusion import confusion_figure
 from tfcil.report.page.render import render
 from tfcil.report.page.tasks import (
     accuracy_curve,
     accuracy_matrix,
     cards,
+    measure_cards,
+    measure_curves,
     old_and_new,
     rules_of,
     task_confusion,
 )
 from tfcil.report.page.training import costs, environment, training_charts
-from tfcil.report.tables import task_rows
+from tfcil.report.tables import confused_pairs, task_rows
 
 
 def experiment_page(experiment) -> str:
-    """Returns report.html, a page that loads no other file.
-
-    Args:
-        experiment: the `Experiment`.
-
-    Returns:
-        The text of the page; equal experiments give equal pages.
-    """
+    """Returns report.html, a page that loads no other file; equal experiments give equal pages."""
     results, params = experiment.results, experiment.params
-    rows = class_rows(experiment)
+    rows = sorted_classes(experiment)
     return render(
         "experiment.html.j2",
         title=title_of(params),
         facts=facts_of(experiment),
+        results=results,
+        params=params,
         split=results.split,
-        num_images=results.num_images,
-        num_tasks=len(results.tasks),
-        num_classes=results.num_classes[-1],
-        validation=params.get("validation"),
         cards=cards(results),
         measures={name: all_measures()[name] for name in results.measures},
         measure_cards=measure_cards(results),
@@ -48,7 +40,7 @@ def experiment_page(experiment) -> str:
         measure_curves=measure_curves(experiment),
         task_rows=task_rows(results),
         confusion=confusion_figure(experiment),
-        pairs=most_confused(experiment),
+        pairs=confused_pairs(experiment)[:25],
         class_rows=rows,
         class_chart=class_chart(experiment, rows),
         exemplars=pictured_exemplars(experiment, rows),
@@ -58,7 +50,6 @@ def experiment_page(experiment) -> str:
         costs=costs(experiment),
         environment=environment(experiment),
         sections=sections_of(params),
-        tasks=params["tasks"],
     )
 
 
@@ -86,12 +77,8 @@ def facts_of(experiment) -> list[str]:
 def sections_of(params) -> list[tuple[str, list[tuple[str, object]]]]:
     """Returns the parameters by section, those of the top level first; without the tasks."""
     top = [(key, value) for key, value in params.items() if not isinstance(value, dict)]
-    sections = [
-        (key, list(value.items()))
-        for key, value in params.items()
-        if isinstance(value, dict) and key != "tasks"
-    ]
-    return [("top level", top), *sections]
+    nested = [(key, list(one.items())) for key, one in params.items() if isinstance(one, dict)]
+    return [("top level", top), *(section for section in nested if section[0] != "tasks")]
 
 
 def _memory(experiment) -> dict | None:

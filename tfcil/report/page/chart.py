@@ -13,8 +13,8 @@ class Series:
 
     Attributes:
         name: in the legend and the tooltip.
-        values: one per position of the chart, `None` where it is undefined.
-        drawn: whether it is drawn; otherwise only the tooltip shows it.
+        values: one per position of the chart, `None` where undefined.
+        drawn: `False`: only the tooltip shows it.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Axis:
 
 
 def round_numbers(low, high, most=6) -> list[float]:
-    """Computes the multiples of 1, 2 or 5 times a power of ten in a range."""
+    """Computes multiples of 1, 2 or 5 times a power of ten in a range, for the ticks of an axis."""
     if high <= low:
         return [low]
     rough = (high - low) / (most - 1)
@@ -59,33 +59,35 @@ def round_numbers(low, high, most=6) -> list[float]:
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
-def accuracy_axis(values, title="accuracy in %", from_zero=False) -> Axis:
+def values_of(series) -> list:
+    """Returns the values of several series that are defined."""
+    return [value for one in series for value in one.values if value is not None]
+
+
+def accuracy_axis(values) -> Axis:
     """Makes an axis of accuracies that ends at tenths around the values."""
-    known = [value for value in values if value is not None]
-    low = 0.0 if from_zero or not known else math.floor(min(known) * 10 - 1e-9) / 10
-    high = 1.0 if from_zero or not known else math.ceil(max(known) * 10 + 1e-9) / 10
+    low, high = math.floor(min(values) * 10 - 1e-9) / 10, math.ceil(max(values) * 10 + 1e-9) / 10
     high = min(max(high, 0.1), 1.0)
-    return Axis(title, max(min(low, high - 0.2), 0.0), high, percent=True)
+    return Axis("accuracy in %", max(min(low, high - 0.2), 0.0), high, percent=True)
 
 
 def number_axis(values, title) -> Axis:
     """Makes an axis from 0, or from the least value below it."""
-    known = [value for value in values if value is not None] or [0]
-    low, high = min(0, *known), max(0, *known)
+    low, high = min(0, *values), max(0, *values)
     return Axis(title, low, high if high > low else low + 1)
 
 
 def fraction_axis(values, title) -> Axis:
     """Makes an axis of fractions that ends at hundredths around the values, and holds 0."""
-    known = [value for value in values if value is not None] or [0]
-    low, high = math.floor(min(0, *known) * 100) / 100, math.ceil(max(0, *known) * 100) / 100
+    known = [0, 0, *(value for value in values if value is not None)]
+    low, high = math.floor(min(known) * 100) / 100, math.ceil(max(known) * 100) / 100
     return Axis(title, low, high if high > low else low + 0.01, percent=True)
 
 
-def task_ticks(tasks, most=8) -> list:
-    """Returns (position, key) of some tasks at even distances."""
-    step = math.ceil(len(tasks) / most)
-    return [(number, tasks[number]) for number in range(0, len(tasks), step)]
+def even_ticks(texts, most=8) -> list:
+    """Returns (position, text) of every n-th text, `most` at most."""
+    step = math.ceil(len(texts) / most)
+    return [(number, texts[number]) for number in range(0, len(texts), step)]
 
 
 def line_chart(
@@ -98,7 +100,7 @@ def line_chart(
         positions: rising numbers on the x axis.
         captions: first line of the tooltip at each position.
         series: list of `Series`.
-        x_axis, y_axis: an `Axis` each.
+        x_axis, y_axis: `Axis`.
         marks: (position, text) of vertical lines.
         width, height: in units of the drawing, where text is 12 units high.
     """
@@ -111,17 +113,14 @@ def line_chart(
             for position, value in zip(positions, one.values, strict=True)
             if value is not None
         ]
-        line = " ".join(
-            f"{'L' if number else 'M'}{px} {py}" for number, (px, py) in enumerate(points)
-        )
+        line = "M" + " L".join(f"{px} {py}" for px, py in points) if points else ""
         dots = points if len(positions) <= 60 else []
         paths.append({"style": style, "kind": "line", "d": line, "dots": dots})
     return {
-        **_frame(label, x, y, x_axis, y_axis, (width, height)),
+        **_frame(label, x, y, x_axis, y_axis, (width, height), series),
         "paths": paths,
         "marks": [(x(position), text) for position, text in marks],
         "hover": _hover([x(position) for position in positions], captions, series, y_axis),
-        "legend": [(style, one.name) for style, one in enumerate(s for s in series if s.drawn)],
     }
 
 
@@ -135,8 +134,8 @@ def bar_chart(label, captions, series, y_axis, x_labels, x_title, stacked=False)
         y_axis: an `Axis`.
         x_labels: (position, text) of the ticks.
         x_title: title of the x axis.
-        stacked: whether all series use the full width, as each position has a value in one only;
-            otherwise the bars of a position are drawn next to each other.
+        stacked: `True` where each position has a value in one series only: every bar has the full
+            width. Otherwise the bars of a position are next to each other.
     """
     x_axis = Axis(x_title, -0.5, len(captions) - 0.5, labels=x_labels)
     x = _scale(x_axis, LEFT, WIDTH - RIGHT, digits=2)
@@ -156,24 +155,19 @@ def bar_chart(label, captions, series, y_axis, x_labels, x_title, stacked=False)
                 texts.append((x(left + width / 2), y(value) - 3, f"{100 * value:.0f}"))
         paths.append({"style": style, "kind": "area", "d": "".join(outline), "dots": []})
     return {
-        **_frame(label, x, y, x_axis, y_axis, (WIDTH, HEIGHT)),
+        **_frame(label, x, y, x_axis, y_axis, (WIDTH, HEIGHT), series),
         "paths": paths,
         "texts": texts,
         "hover": _hover([x(number) for number in range(len(captions))], captions, series, y_axis),
-        "legend": [(style, one.name) for style, one in enumerate(series)],
     }
 
 
 def _scale(axis, first, last, digits=1):
     span = (axis.high - axis.low) or 1
-
-    def scale(value):
-        return round(first + (value - axis.low) / span * (last - first), digits)
-
-    return scale
+    return lambda value: round(first + (value - axis.low) / span * (last - first), digits)
 
 
-def _frame(label, x, y, x_axis, y_axis, size):
+def _frame(label, x, y, x_axis, y_axis, size, series):
     return {
         "label": label,
         "size": size,
@@ -184,6 +178,7 @@ def _frame(label, x, y, x_axis, y_axis, size):
         "y_ticks": [(y(value), text) for value, text in y_axis.ticks()],
         "marks": [],
         "texts": [],
+        "legend": list(enumerate(one.name for one in series if one.drawn)),
     }
 
 

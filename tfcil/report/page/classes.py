@@ -1,41 +1,21 @@
 """Accuracy of each class under the last model, and exemplars of some classes."""
 
-import math
-
 import numpy as np
 from PIL import Image
 
 from tfcil.report.page.chart import Axis, Series, bar_chart
 from tfcil.report.page.confusion import as_uri
+from tfcil.report.tables import class_rows
 
 PICTURED = 20  # classes with pictures of exemplars; every task has at least one
 _SIDE = 64  # largest side of a picture in pixels
 _LOSSLESS = 40  # up to this side a picture is PNG, otherwise JPEG
 
 
-def class_rows(experiment) -> list[dict]:
-    """Computes a row per class, the least accurate first."""
-    results, names = experiment.results, experiment.class_names
-    images, hits = results.confusion.sum(axis=1), results.confusion.diagonal()
-    wrong = results.confusion - np.diag(hits)
-    taken, task_of = wrong.argmax(axis=1), results.task_of_class()
-    accuracy = results.class_accuracy()
-    kept = None if experiment.kept is None else experiment.kept.counts(len(images))
-    rows = [
-        {
-            "number": number,
-            "name": names[number],
-            "task": results.tasks[task_of[number]],
-            "accuracy": None if math.isnan(accuracy[number]) else float(accuracy[number]),
-            "correct": int(hits[number]),
-            "images": int(images[number]),
-            "taken": names[taken[number]] if wrong[number, taken[number]] else "",
-            "taken_images": int(wrong[number, taken[number]]),
-            "kept": None if kept is None else int(kept[number]),
-        }
-        for number in range(len(images))
-    ]
-    return sorted(rows, key=lambda row: 2 if row["accuracy"] is None else row["accuracy"])
+def sorted_classes(experiment) -> list[dict]:
+    """Returns the `class_rows`, the least accurate first, those without images last."""
+    key = "accuracy"
+    return sorted(class_rows(experiment), key=lambda row: 2 if row[key] is None else row[key])
 
 
 def class_chart(experiment, rows) -> dict:
@@ -58,11 +38,10 @@ def class_chart(experiment, rows) -> dict:
 
 
 def pictured_exemplars(experiment, rows) -> list[dict]:
-    """Chooses classes of every task, from its least to its most accurate, with their exemplars.
+    """Chooses classes of every task, from its least to its most accurate.
 
     Returns:
-        A dictionary per class: `name`, `task`, `accuracy`, `kept` and `pictures` (data URIs in the
-        order of their rank).
+        The rows of these classes, and `pictures`: data URIs of exemplars in the order of rank.
     """
     tasks, kept = experiment.results.tasks, experiment.kept
     if kept is None or not len(kept.labels):

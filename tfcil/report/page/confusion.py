@@ -9,25 +9,23 @@ import numpy as np
 from PIL import Image
 
 from tfcil.report.page.heat import heat_map
-from tfcil.report.tables import confused_pairs
 
-FEW = 20  # largest number of classes that is drawn as squares with numbers
+FEW = 20  # up to so many classes are drawn as squares with numbers
 LARGEST = 600  # pixels of the picture's side
 HIT, ERROR = (0, 114, 178), (213, 94, 0)  # of Okabe and Ito's palette for the colour-blind
 _LEVELS = 127
 
 
 def confusion_figure(experiment) -> dict:
-    """Computes the figure of the confusions between classes.
+    """Computes `heat`, a heat map of few classes, or `picture`, a PNG of many; the other is `None`.
 
-    Returns:
-        Dictionary with `heat`, a heat map, and `picture`, a PNG with the positions of the tasks and
-        the numbers for its tooltip; one of them is `None`.
+    With the picture come the positions of the tasks and the numbers for its tooltip.
     """
-    results = experiment.results
-    if len(results.confusion) <= FEW:
-        return {"heat": _squares(experiment), "picture": None}
-    return {"heat": None, "picture": _picture(experiment)}
+    few = len(experiment.results.confusion) <= FEW
+    return {
+        "heat": _squares(experiment) if few else None,
+        "picture": None if few else _picture(experiment),
+    }
 
 
 def _squares(experiment) -> dict:
@@ -42,15 +40,16 @@ def _squares(experiment) -> dict:
         for column, images in enumerate(line)
     ]
     rows = [f"{_shortened(name)} · {number}" for number, name in enumerate(names)]
-    made = heat_map(
+    return heat_map(
         "Confusion matrix of the last model",
-        *(rows, [str(number) for number in range(len(names))], cells),
-        ("", "taken for class number"),
+        rows,
+        [str(number) for number in range(len(names))],
+        cells,
+        titles=("", "taken for class number"),
         left=132,
-        styles=lambda row, column: row != column,
+        errors=True,
         most=FEW,
     )
-    return made | {"scale": None}
 
 
 def _shortened(name, most=16) -> str:
@@ -59,22 +58,22 @@ def _shortened(name, most=16) -> str:
 
 def _picture(experiment) -> dict:
     results = experiment.results
-    count = len(results.confusion)
-    rows, columns = np.nonzero(results.confusion)
-    triples = np.stack([rows, columns, results.confusion[rows, columns]], axis=1)
+    confusion, count = results.confusion, len(results.confusion)
+    rows, columns = np.nonzero(confusion)
+    block = math.ceil(count / LARGEST)
     ends = [0, *results.num_classes]
     middles = [(first + end) / 2 / count for first, end in itertools.pairwise(ends)]
     return {
-        "png": _png(results.confusion),
+        "png": _png(confusion, block),
         "classes": count,
         "sharp": count <= LARGEST / 2,
-        "pooled": _block(count),
+        "pooled": block,
         "borders": [round(end / count, 4) for end in ends[1:-1]],
         "tasks": _spread(zip(middles, results.tasks, strict=True)),
         "data": {
             "names": experiment.class_names,
-            "totals": results.confusion.sum(axis=1).tolist(),
-            "cells": triples.ravel().tolist(),
+            "totals": confusion.sum(axis=1).tolist(),
+            "cells": np.stack([rows, columns, confusion[rows, columns]], axis=1).ravel().tolist(),
         },
     }
 
@@ -88,18 +87,13 @@ def _spread(labels, room=0.045) -> list[tuple[float, str]]:
     return shown
 
 
-def _block(count) -> int:
-    return math.ceil(count / LARGEST)
-
-
-def _png(confusion) -> str:
+def _png(confusion, block) -> str:
     """Draws hits in one colour and errors in another, on transparent ground for dark pages."""
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     # The root, from a quarter on: single errors among a thousand classes stay visible.
-    level = np.where(shares > 0, np.ceil((0.25 + 0.75 * np.sqrt(shares)) * _LEVELS), 0)
-    level = level.astype(np.uint8)
+    level = (np.ceil((0.25 + 0.75 * np.sqrt(shares)) * _LEVELS) * (shares > 0)).astype(np.uint8)
     level[~np.eye(len(level), dtype=bool) & (level > 0)] += _LEVELS
-    image = Image.fromarray(_pooled(level, _block(len(level))))
+    image = Image.fromarray(_pooled(level, block))
     alphas = np.linspace(0, 255, _LEVELS + 1).round().astype(int)[1:].tolist()
     image.putpalette([255, 255, 255, *HIT * _LEVELS, *ERROR * _LEVELS])
     return as_uri(image, "PNG", transparency=bytes([0, *alphas, *alphas]), optimize=True)
@@ -110,17 +104,11 @@ def _pooled(level, block) -> np.ndarray:
 
     Blocks on the diagonal show their hits: errors would hide the diagonal otherwise.
     """
-    if block == 1:
-        return level
-    size = math.ceil(len(level) / block)
-    padded = np.zeros((size * block, size * block), np.uint8)
-    padded[: len(level), : len(level)] = level
+    padded = np.pad(level, (0, -len(level) % block))
+    size = len(padded) // block
     pooled = padded.reshape(size, block, size, block).max(axis=(1, 3))
-    hits = np.zeros(size * block, np.uint8)
-    hits[: len(level)] = level.diagonal()
-    hits = hits.reshape(size, block).max(axis=1)
-    diagonal = np.arange(size)
-    pooled[diagonal, diagonal] = np.where(hits > 0, hits, pooled[diagonal, diagonal])
+    hits = padded.diagonal().reshape(size, block).max(axis=1)
+    np.fill_diagonal(pooled, np.where(hits > 0, hits, pooled.diagonal()))
     return pooled
 
 
@@ -130,20 +118,3 @@ def as_uri(image, kind, **options) -> str:
     image.save(buffer, kind, **options)
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f"data:image/{kind.lower()};base64,{encoded}"
-
-
-def most_confused(experiment, most=25) -> list[dict]:
-    """Returns the most frequent confusions, with the names of their classes and tasks."""
-    results, names = experiment.results, experiment.class_names
-    totals, task_of = results.confusion.sum(axis=1), results.task_of_class()
-    return [
-        {
-            "actual": names[actual],
-            "actual_task": results.tasks[task_of[actual]],
-            "predicted": names[predicted],
-            "predicted_task": results.tasks[task_of[predicted]],
-            "images": images,
-            "total": int(totals[actual]),
-        }
-        for actual, predicted, images in confused_pairs(results)[:most]
-    ]

@@ -9,7 +9,7 @@ _TOP, _RIGHT = 8, 10
 _FAINTEST = 0.04  # opacity of a fraction of 0: the square stays visible
 
 
-def heat_map(label, rows, columns, cells, titles, low=0.0, left=46, styles=None, most=12):
+def heat_map(label, rows, columns, cells, titles, low=0.0, left=46, errors=False, most=12):
     """Computes the geometry of a heat map.
 
     Args:
@@ -17,13 +17,12 @@ def heat_map(label, rows, columns, cells, titles, low=0.0, left=46, styles=None,
         rows, columns: their texts, left of the squares and below them.
         cells: (row, column, fraction, text, tooltip) of each square.
         titles: of the y axis and the x axis.
-        low: fraction that is shown without colour; 1 is full colour.
+        low: fraction without colour; 1 has full colour.
         left: room for the texts of the rows.
-        styles: function from row and column to the number of a colour; `None`: one colour.
+        errors: whether squares off the diagonal have another colour; then there is no scale.
         most: largest number of columns with texts in the squares.
     """
     side = min((WIDTH - left - _RIGHT) / len(columns), 64)
-    numbers = len(columns) <= most
     squares = []
     for row, column, fraction, text, tip in cells:
         strength = (fraction - low) / (1 - low)
@@ -32,9 +31,9 @@ def heat_map(label, rows, columns, cells, titles, low=0.0, left=46, styles=None,
             "y": round(_TOP + row * side, 2),
             "opacity": round(max(_FAINTEST, strength), 3),
             "strong": strength >= STRONG,
-            "text": text if numbers else "",
+            "text": text if len(columns) <= most else "",
             "tip": tip,
-            "style": styles(row, column) if styles else 0,
+            "style": errors and row != column,
         }
         squares.append(square)
     right, bottom = left + side * len(columns), _TOP + side * len(rows)
@@ -48,18 +47,15 @@ def heat_map(label, rows, columns, cells, titles, low=0.0, left=46, styles=None,
         "rows": _spread(rows, _TOP, side),
         "columns": _spread(columns, left, side),
         "titles": titles,
-        "scale": (f"{100 * low:.0f} %", "100 %"),
+        "scale": None if errors else (f"{100 * low:.0f} %", "100 %"),
     }
 
 
 def _spread(texts, first, side, room=16):
     """Returns (position, text) of every n-th text, so that they don't overlap."""
-    step = max(1, math.ceil(room / side))
-    return [
-        (round(first + (number + 0.5) * side, 2), text)
-        for number, text in enumerate(texts)
-        if number % step == 0
-    ]
+    step = math.ceil(room / side)
+    positions = range(0, len(texts), step)
+    return [(round(first + (at + 0.5) * side, 2), texts[at]) for at in positions]
 
 
 def lowest_tenth(fractions) -> float:

@@ -1,7 +1,8 @@
-"""Renders templates; everything that comes from an experiment is escaped."""
+"""Renders the templates; jinja2 escapes every value of an experiment."""
 
 import base64
 import hashlib
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,15 +12,7 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values) -> str:
-    """Renders a template.
-
-    Args:
-        template: name of its file in the folder templates/.
-        **values: its variables.
-
-    Raises:
-        UserError: where jinja2 is not installed.
-    """
+    """Renders a file of templates/ with the values of its variables."""
     try:
         import jinja2
     except ImportError:
@@ -34,19 +27,12 @@ def render(template: str, **values) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "share": share,
-        "points": points,
-        "size": size,
-        "duration": duration,
-        "thousands": thousands,
-        "setting": setting,
-        "breakable": breakable,
-    }
-    # The browser runs the script with this digest and no other.
+    filters = (share, points, size, duration, thousands, setting, breakable)
+    environment.filters |= {one.__name__: one for one in filters}
     css, script = (
         (FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js")
     )
+    # The browser runs the script with this digest and no other.
     sha = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     environment.globals |= {"css": css, "script": script, "script_digest": f"sha256-{sha}"}
     return environment.get_template(template).render(values)
@@ -70,11 +56,7 @@ def size(number) -> str:
     """Formats a number of bytes in kB, MB or GB."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= factor:
-            return (
-                f"{number / factor:.3g} {unit}"
-                if number < 1e12
-                else f"{number / factor:.0f} {unit}"
-            )
+            return f"{number / factor:{'.3g' if number < 1e12 else '.0f'}} {unit}"
     return f"{number:.0f} bytes"
 
 
@@ -93,7 +75,7 @@ def thousands(number) -> str:
 def setting(value) -> str:
     """Formats the value of a parameter as in params.yaml."""
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+        return json.dumps(value)
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, dict):

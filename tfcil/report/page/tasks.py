@@ -1,14 +1,16 @@
-"""Figures of the tasks: accuracy as classes arrive, old and new, by task, between tasks."""
+"""Figures and charts of the tasks: headline, curves over the tasks, by task, between tasks."""
 
-from tfcil.evaluation.registry import all_rules, heading, primary
+from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
 from tfcil.report.page.chart import (
     Axis,
     Series,
     accuracy_axis,
     bar_chart,
+    even_ticks,
+    fraction_axis,
     line_chart,
     round_numbers,
-    task_ticks,
+    values_of,
 )
 from tfcil.report.page.heat import heat_map, lowest_tenth
 from tfcil.report.tables import task_rows
@@ -43,13 +45,27 @@ def cards(results) -> list[dict]:
     ]
 
 
-def rules_of(results) -> dict[str, list[tuple[str, str]]]:
-    """Returns the heading and the title of each rule.
+def measure_cards(results) -> list[dict]:
+    """Computes the measures of the last model, in the form of `cards`."""
+    return [
+        {
+            "name": f"measures.{name}",
+            "title": _capitalized(all_measures()[name].title),
+            "value": values[-1],
+            "kind": all_measures()[name].kind,
+            "about": "last model",
+            "others": [],
+        }
+        for name, values in results.measures.items()
+    ]
 
-    Returns:
-        Dictionary with two lists: `shown`, the rules that predicted after every task, the primary
-        one first, and `absent`, the others.
-    """
+
+def _capitalized(title) -> str:
+    return title[:1].upper() + title[1:]
+
+
+def rules_of(results) -> dict[str, list[tuple[str, str]]]:
+    """Returns heading and title of the rules that predicted after every task, and of the others."""
     named = {name: (heading(name), rule.title) for name, rule in all_rules().items()}
     return {
         "shown": [named[name] for name in results.matrices],
@@ -59,18 +75,33 @@ def rules_of(results) -> dict[str, list[tuple[str, str]]]:
 
 def accuracy_curve(experiment) -> dict:
     """Computes accuracy on all seen classes after each task."""
-    results = experiment.results
     series = [
         Series(all_rules()[rule].title, matrix.curve().tolist())
-        for rule, matrix in results.matrices.items()
+        for rule, matrix in experiment.results.matrices.items()
     ]
+    axis = accuracy_axis(values_of(series))
+    return _over_tasks(experiment, "Accuracy on all seen classes", series, axis)
+
+
+def measure_curves(experiment) -> list[dict]:
+    """Computes a chart of each measure after each task: its `title` and the `chart`."""
+    curves = []
+    for name, values in experiment.results.measures.items():
+        measure = all_measures()[name]
+        title, unit = _capitalized(measure.title), "%" if measure.kind == "share" else "points"
+        series, axis = [Series(measure.title, values)], fraction_axis(values, f"in {unit}")
+        curves.append({"title": title, "chart": _over_tasks(experiment, title, series, axis)})
+    return curves
+
+
+def _over_tasks(experiment, title, series, axis) -> dict:
     return line_chart(
-        "Accuracy on all seen classes after each task",
-        results.num_classes,
-        [experiment.task_title(number) for number in range(len(results.tasks))],
+        f"{title} after each task",
+        experiment.results.num_classes,
+        experiment.task_titles(),
         series,
-        classes_axis(results.num_classes),
-        accuracy_axis([value for one in series for value in one.values]),
+        classes_axis(experiment.results.num_classes),
+        axis,
     )
 
 
@@ -85,15 +116,14 @@ def classes_axis(num_classes) -> Axis:
 
 def old_and_new(experiment) -> dict:
     """Computes the primary rule's accuracy on old and on new classes after each task."""
-    results = experiment.results
-    rows = task_rows(results)
+    rows = task_rows(experiment.results)
     series = [Series(f"{name} classes", [row[name] for row in rows]) for name in ("old", "new")]
     return bar_chart(
         "Accuracy on old and new classes after each task",
-        [experiment.task_title(number) for number in range(len(rows))],
+        experiment.task_titles(),
         series,
-        accuracy_axis([], from_zero=True),
-        task_ticks(results.tasks),
+        Axis("accuracy in %", 0.0, 1.0, percent=True),
+        even_ticks(experiment.results.tasks),
         "after task",
     )
 
@@ -104,23 +134,28 @@ def accuracy_matrix(results) -> dict:
     The squares show the primary rule, their tooltips every rule.
     """
     matrices = {all_rules()[rule].title: one.accuracies() for rule, one in results.matrices.items()}
-    shown, totals = results.primary.accuracies(), results.primary
-    many = len(results.tasks)
-    low = lowest_tenth([shown[row, column] for row in range(many) for column in range(row + 1)])
+    shown, counts = results.primary.accuracies(), results.primary
     cells = []
     for row, after in enumerate(results.tasks):
         for column, task in enumerate(results.tasks[: row + 1]):
             figures = ", ".join(
                 f"{name} {100 * one[row, column]:.2f} %" for name, one in matrices.items()
             )
-            right, images = totals.correct[row, column], totals.totals[row, column]
-            counts = f"({right:.0f} of {images:.0f})"
-            tip = f"after task {after}, images of task {task}: {figures} {counts}"
-            value = shown[row, column]
-            cells.append((row, column, float(value), f"{100 * value:.0f}", tip))
-    titles = ("after task", "images of task")
-    label = "Accuracy by task after each task"
-    return heat_map(label, results.tasks, results.tasks, cells, titles, low)
+            right, images = counts.correct[row, column], counts.totals[row, column]
+            tip = (
+                f"after task {after}, images of task {task}: {figures} "
+                f"({right:.0f} of {images:.0f})"
+            )
+            value = float(shown[row, column])
+            cells.append((row, column, value, f"{100 * value:.0f}", tip))
+    return heat_map(
+        "Accuracy by task after each task",
+        results.tasks,
+        results.tasks,
+        cells,
+        titles=("after task", "images of task"),
+        low=lowest_tenth([value for _, _, value, *_ in cells]),
+    )
 
 
 def task_confusion(results) -> dict:
@@ -139,9 +174,11 @@ def task_confusion(results) -> dict:
             text = f"{100 * share:.0f}" if images else ""
             # The root makes few errors visible among many hits.
             cells.append((row, column, share**0.5, text, tip))
-    titles = ("images of task", "taken for a class of task")
-    label = "Which task's classes images are taken for"
-    made = heat_map(
-        label, results.tasks, results.tasks, cells, titles, styles=lambda row, column: row != column
+    return heat_map(
+        "Which task's classes images are taken for",
+        results.tasks,
+        results.tasks,
+        cells,
+        titles=("images of task", "taken for a class of task"),
+        errors=True,
     )
-    return made | {"scale": None}

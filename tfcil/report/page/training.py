@@ -1,9 +1,9 @@
-"""How the tasks were trained: curves of loss and terms, time, memory, versions."""
+"""The training of the tasks: curves of loss and terms, time, memory, versions."""
 
 import itertools
 
 from tfcil.report.experiment import terms_of
-from tfcil.report.page.chart import Axis, Series, line_chart, number_axis
+from tfcil.report.page.chart import Axis, Series, line_chart, number_axis, values_of
 
 
 def training_charts(experiment) -> list[dict]:
@@ -35,16 +35,14 @@ def _chart(task, rows) -> dict:
         if before["phase"] != later["phase"]
     ]
     single = len(epochs) == 1
-    x_axis = Axis("epoch", 0 if single else epochs[0], epochs[-1] + single)
-    if len(epochs) <= 5:
-        x_axis = Axis("epoch", x_axis.low, x_axis.high, labels=[(e, f"{e:g}") for e in epochs])
+    labels = [(epoch, f"{epoch:g}") for epoch in epochs] if len(epochs) <= 5 else None
     return line_chart(
         f"Loss while task {task} was trained",
         epochs,
         [f"epoch {row['epoch']:g}, phase {row['phase']}" for row in rows],
         [*drawn, accuracy],
-        x_axis,
-        number_axis([value for one in drawn for value in one.values], "loss and its terms"),
+        Axis("epoch", 0 if single else epochs[0], epochs[-1] + single, labels=labels),
+        number_axis(values_of(drawn), "loss and its terms"),
         starts,
         width=320,
         height=210,
@@ -52,12 +50,7 @@ def _chart(task, rows) -> dict:
 
 
 def costs(experiment) -> dict:
-    """Computes time and memory of the training.
-
-    Returns:
-        `rows`, the contents of the logs; the sums `seconds` and `images`; `peak`, the largest
-        memory; and `missing`, the tasks without a log.
-    """
+    """Computes time, images and peak memory of the training, with the logs as `rows`."""
     rows = list(experiment.logs.values())
     return {
         "rows": rows,
@@ -70,17 +63,10 @@ def costs(experiment) -> dict:
 
 def environment(experiment) -> list[tuple[str, str]]:
     """Returns software versions and hardware as (name, value), every value where tasks differ."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for log in experiment.logs.values():
-        facts = {
-            **log["versions"],
-            "backend": log["backend"],
-            "devices": ", ".join(log["devices"]),
-            "processor": log["processor"],
-            "system": log["system"],
-        }
-        for name, value in facts.items():
-            values = found.setdefault(name, [])
-            if value not in values:
-                values.append(value)
+        facts = log | {"devices": ", ".join(log["devices"])}
+        named = ("backend", "devices", "processor", "system")
+        for name, value in (log["versions"] | {one: facts[one] for one in named}).items():
+            found.setdefault(name, {})[value] = None
     return [(name, "; ".join(values)) for name, values in found.items()]
