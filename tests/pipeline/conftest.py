@@ -1,4 +1,4 @@
-"""A tiny experiment, run once by DVC as a person runs it; the tests share what comes of it."""
+"""A tiny experiment, run once by DVC as a person runs it; the tests share its results."""
 
 import shutil
 

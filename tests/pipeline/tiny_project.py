@@ -31,10 +31,10 @@ PARAMS = {
     "exemplars": {"selection": "herding", "per_class": None},
     "model": {"backbone": "simple_cnn"},
     "method": {"name": "baseline", "loss": "bsce"},
+    "options": {},
     # Copies: YAML would write one dictionary that stands twice as an alias.
     "base": dict(RECIPE),
     "increment": dict(RECIPE),
-    "second_stage": dict(RECIPE),
 }
 
 
@@ -74,6 +74,10 @@ class Project:
         printed = self.run("dvc", *(command or ["repro"]))
         return re.findall(r"^Running stage '(.+)':", printed, flags=re.MULTILINE)
 
+    def params(self):
+        """Reads params.yaml."""
+        return yaml.safe_load((self.folder / "params.yaml").read_text())
+
     def commit(self):
         """Commits all there is."""
         self.run("git", "add", "--all")
@@ -83,20 +87,20 @@ class Project:
         """Puts the committed settings and code in place, with some changes.
 
         Args:
-            changes: mapping from "section.key" to the value it gets in params.yaml.
+            changes: dictionary from "section.key" to the value it gets in params.yaml.
             code: files that get one more line of comment.
         """
         self.run("git", "checkout", "--quiet", "--", "params.yaml", "tfcil")
         if changes:
-            path = self.folder / "params.yaml"
-            params = yaml.safe_load(path.read_text())
+            params = self.params()
             for name, value in changes.items():
                 *sections, key = name.split(".")
                 section = params
                 for one in sections:
-                    section = section[one]
+                    section = section.setdefault(one, {})
                 section[key] = value
-            path.write_text(yaml.safe_dump(params, sort_keys=False))
+            text = yaml.safe_dump(params, sort_keys=False)
+            (self.folder / "params.yaml").write_text(text)
         for name in code:
             with (self.folder / name).open("a") as file:
                 file.write("# one more line\n")
