@@ -1,5 +1,6 @@
 """IncrementalClassifier: as tfcil.learn, with names, a state in a folder, and clear refusals."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,12 @@ import tiny_learning
 from tiny_learning import RECIPE, arrays_of, characters
 
 import tfcil
+from tfcil.components.recipe import Recipe
+from tfcil.config.params import Model, Params
 from tfcil.errors import UserError
+from tfcil.learning.settings import Settings
 
-META = {"loss": "meta-bsce"}
+META = {"loss": "meta_bsce"}
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +39,14 @@ def learned(one_task):
 def test_the_class_gives_what_the_function_gives(learned):
     from tfcil.classifier import adopted_backbone
 
+    changes = {"method": {"loss": "ce"}, "options": {"baseline": {"temperature": 3.0}}}
     settings = {"budget": 12, "recipe": RECIPE, "seed": 5}
     untrained = adopted_backbone(tiny_learning.backbone())
     model, memory = tfcil.learn(*characters(0, 4), untrained, **settings)
     for one, other in zip(arrays_of(learned.model), arrays_of(model), strict=True):
         np.testing.assert_array_equal(one, other)
-    model, memory = tfcil.learn(*characters(4, 7), model, memory, **settings)
-    learned.learn(*characters(4, 7))
+    model, memory = tfcil.learn(*characters(4, 7), model, memory, **settings, **changes)
+    learned.learn(*characters(4, 7), **changes)
     for one, other in zip(arrays_of(learned.model), arrays_of(model), strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(learned.memory.images, memory.images)
@@ -85,11 +90,46 @@ def test_integers_are_names_too_and_come_back():
 
 def test_what_is_given_to_a_task_holds_from_it_on(learned, tmp_path):
     learned.folder = tmp_path / "state"
-    learned.learn(*characters(4, 6), budget=6, recipe=RECIPE | {"epochs": 1})
+    method, options = {"name": "wa", "loss": "ce"}, {"wa": {"temperature": 3.0}}
+    changes = {"budget": 6, "recipe": RECIPE | {"epochs": 1}, "method": method, "options": options}
+    learned.learn(*characters(4, 6), **changes)
     assert len(learned.memory) == 6
     again = tfcil.IncrementalClassifier.open(tmp_path / "state")
     assert again.settings == learned.settings
     assert (again.settings.budget, again.settings.recipe.epochs) == (6, 1)
+    assert again.settings.method.model_dump() == method | {"correction": "default"}
+    assert again.settings.options == options
+    assert again.settings.choice().method.options.temperature == 3.0
+
+
+def test_state_keeps_the_settings_in_the_sections_of_params_yaml(one_task):
+    settings = json.loads((one_task / "state.json").read_text())["settings"]
+    assert Settings.of(settings, "") == tfcil.IncrementalClassifier.open(one_task).settings
+    sections = {name: Params.model_fields[name].annotation for name in ("method", "exemplars")}
+    for name, section in (*sections.items(), ("recipe", Recipe)):
+        assert section.of(settings.pop(name), "").model_dump(), name
+    assert settings == {"budget": 12, "options": {}, "model": None, "strategy": "none", "seed": 5}
+
+
+def test_network_by_name_is_the_section_model():
+    settings = tfcil.IncrementalClassifier(4, backbone="resnet20", precision="float32").settings
+    assert settings.model == Model(backbone="resnet20")
+    with pytest.raises(UserError, match=r"model\.backbone: .*\(did you mean resnet32\?\)"):
+        tfcil.IncrementalClassifier(4, backbone="resnet21")
+
+
+def test_options_reach_the_training_and_those_of_other_components_do_not(one_task):
+    def taught(**changes):
+        classifier = tfcil.IncrementalClassifier.open(one_task)
+        classifier.folder = None
+        return arrays_of(classifier.learn(*characters(4, 6), **changes).model)
+
+    as_it_is = taught()
+    others = {"icarl": {"distillation_weight": 0.0}, "balanced_finetuning": {"epochs": 9}}
+    for one, other in zip(taught(options=others), as_it_is, strict=True):
+        np.testing.assert_array_equal(one, other)
+    stronger = taught(options={"baseline": {"distillation_weight": 50.0}})
+    assert any(not np.array_equal(*both) for both in zip(stronger, as_it_is, strict=True))
 
 
 def test_methods_that_distil_by_task_know_the_tasks(learned):
@@ -129,7 +169,22 @@ def test_strategy_and_precision_reach_the_training():
         (lambda one: one.learn(*characters(4, 16)), r"each of the 16 classes.*budget=12"),
         (lambda one: one.learn(*characters(4, 6), recipe={"epoch": 3}), "did you mean epochs"),
         (lambda one: one.learn(*characters(4, 6), backbone="resnet18"), "no change of the network"),
-        (lambda one: one.learn(*characters(4, 6), budget=0, method=META), "Received: budget=0"),
+        (
+            lambda one: one.learn(*characters(4, 6), budget=0, method=META),
+            r"learn: method\.loss=meta_bsce .* budget of 1 or more\. Received: budget=0$",
+        ),
+        (
+            lambda one: one.learn(*characters(4, 6), options={"bsce": {"tua": 1}}),
+            r"learn: options\.bsce\.tua: no such key \(did you mean tau\?\)\. Received: .*tua=1$",
+        ),
+        (
+            lambda one: one.learn(*characters(4, 6), options={"lucir": {"margin": "x"}}),
+            r"learn: options\.lucir\.margin: ",  # checked although it is not used
+        ),
+        (
+            lambda one: one.learn(*characters(4, 6), method={"name": "wa"}, second_stage={}),
+            "learn: second_stage: no such key",
+        ),
         (lambda one: one.learn(*characters(4, 6), method={"name": "lwf"}), "expected budget=0"),
         (lambda one: one.learn(characters(4, 6)[0] / 255.0, [4] * 30), "uint8 as so far"),
         (lambda one: one.learn(characters(4, 6)[0][:, 1:], [4] * 30), r"\(n, 28, 28, 1\) as so"),

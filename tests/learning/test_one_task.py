@@ -43,5 +43,26 @@ def test_labels_that_do_not_go_on_are_refused():
 
 
 def test_a_misspelt_setting_is_refused():
-    with pytest.raises(UserError, match=r"recipe: .*epoch: no such key \(did you mean epochs\?\)"):
+    with pytest.raises(UserError, match=r"learn: .*recipe\.epoch: .*\(did you mean epochs\?\)"):
         tfcil.learn(*task(0, 2), recipe={"epoch": 3})
+    with pytest.raises(UserError, match=r"learn: options\.wa\.tau: no such key"):
+        tfcil.learn(*task(0, 2), options={"wa": {"tau": 3}})
+
+
+def test_options_decide_how_a_task_is_learned():
+    """With a strength of 0 the balanced softmax is plain cross-entropy, on the first task as well.
+
+    So they differ by rounding; the balanced one differs by far, as the classes do in size.
+    """
+    images, labels = task(0, 2)
+    chosen = np.flatnonzero((labels == 0) | (np.cumsum(labels) < 4))
+    unequal = images[chosen], labels[chosen]
+    kernels = []
+    for loss, tau in (("ce", 1.0), ("bsce", 0.0), ("bsce", 1.0)):
+        options = {"bsce": {"tau": tau, "first_task": True}}
+        model, _ = tfcil.learn(
+            *unequal, recipe=RECIPE | {"epochs": 2}, method={"loss": loss}, options=options
+        )
+        kernels.append(np.array(model.get_layer("logits").kernel))
+    np.testing.assert_allclose(kernels[1], kernels[0], atol=1e-5)
+    assert np.abs(kernels[2] - kernels[0]).max() > 1e-3

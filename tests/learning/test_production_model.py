@@ -82,7 +82,7 @@ def test_without_exemplars_it_goes_on_and_says_so(production):
     assert accuracy(ours, 0, OLD) > 0.4
 
 
-@pytest.mark.parametrize("method", [{"name": "bic", "loss": "ce"}, {"loss": "meta-bsce"}])
+@pytest.mark.parametrize("method", [{"name": "bic", "loss": "ce"}, {"loss": "meta_bsce"}])
 def test_methods_that_need_exemplars_say_what_to_do(production, method):
     with pytest.raises(UserError, match=r"call remember\(images, labels\)"):
         learn_the_rest(classifier(production, method=method))

@@ -83,7 +83,12 @@ def damaged(folder, damage):
         (folder / "state.json").write_text("[1, 2]")
     else:
         facts = json.loads((folder / "state.json").read_text())
-        facts |= {"newer": {"format": 2}, "a class less": {"classes": ["a", "b"]}}.get(damage)
+        facts |= {
+            "newer": {"format": 2},
+            "a class less": {"classes": ["a", "b"]},
+            "other settings": {"settings": {"budget": 3, "second_stage": {}}},
+            "other options": {"settings": {"budget": 3, "options": {"bsce": {"tua": 1}}}},
+        }[damage]
         (folder / "state.json").write_text(json.dumps(facts))
 
 
@@ -97,6 +102,8 @@ def damaged(folder, damage):
         ("foreign JSON", "format=None"),
         ("newer", "format=2"),
         ("a class less", "3 logits, 2 classes"),
+        ("other settings", "state: second_stage: no such key"),
+        ("other options", r"state: options\.bsce\.tua: no such key"),
     ],
 )
 def test_a_damaged_or_foreign_folder_is_told_in_one_line(folder, damage, told):

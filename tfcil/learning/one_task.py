@@ -35,35 +35,35 @@ def learn(
     strategy="none",
     on_epoch=None,
 ):
-    """Teaches a model the classes of one task and chooses the exemplars to keep.
+    """Trains a model on the classes of one task, and chooses exemplars of them.
 
     Args:
         images: (n, height, width, channels) uint8 or float32, of the new classes only. Floats are
-            whatever the model takes, the same in all calls.
-        labels: (n,) integers: the first task counts its classes from 0, a later one goes on with
-            the first number that `model` does not know.
-        model: what the call for the task before returned, or `None` for the first task. It is left
-            as it was. Layers that are frozen in it stay frozen.
-        memory: likewise.
+            scaled as the model expects, in all calls alike.
+        labels: (n,) integers: from 0 in the first task, from the number of classes of `model` in a
+            later one.
+        model: the model that the call for the task before returned, or `None` for the first task.
+            It is not changed. Frozen layers stay frozen.
+        memory: the memory that the call for the task before returned, or `None`.
         budget: exemplars kept over all classes; 0: none.
         recipe: dictionary with the keys of the section `increment` of params.yaml.
         method: dictionary with the keys of the section `method`; the same for every task.
         options: dictionary with the keys of the section `options`.
         exemplars: dictionary with the keys of the section `exemplars`.
-        earlier: number of classes of each task before, for methods that distil them one by one;
-            by default the classes that `model` knows are one task.
+        earlier: number of classes of each task before, for methods that distil each task by
+            itself; by default the classes of `model` are one task.
         backbone: network of the first task, as in params.yaml.
         precision: `"float32"` or `"mixed_bfloat16"`, of the network of the first task.
         seed: of everything drawn.
         strategy: `"none"`, or `"mirrored"` for all devices of this machine.
-        on_epoch: called after each epoch with its row of the training curve, a dictionary.
+        on_epoch: function called after each epoch with its row of the curve, a dictionary.
 
     Returns:
         The new model, a plain `keras.Model` from raw images to logits over all classes so far, and
         the new `ExemplarMemory`.
 
     Raises:
-        UserError: where the labels don't fit the model, or a setting is wrong.
+        UserError: where the labels don't follow those of the model, or a setting is wrong.
 
     Example:
         >>> model, memory = tfcil.learn(images, labels, budget=200)
@@ -80,7 +80,7 @@ def learn(
 
 
 def learned(settings, images, labels, model=None, memory=None, earlier=None, on_epoch=None):
-    """Does what `learn` does, by `Settings`; see there for the other arguments."""
+    """Does what `learn` does, with `Settings`; see there for the other arguments."""
     labels = np.asarray(labels)
     if memory is None:
         memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
@@ -92,7 +92,9 @@ def learned(settings, images, labels, model=None, memory=None, earlier=None, on_
             images.shape[1:],
             mean,
             std,
+            weights=network.weights,
             precision=network.precision,
+            last_relu=network.last_relu,
             seed=settings.seed,
         )
     frozen = frozen_layers(model)
@@ -108,18 +110,7 @@ def learned(settings, images, labels, model=None, memory=None, earlier=None, on_
 
 
 def remembered(model, memory, images, labels, settings):
-    """Chooses exemplars of classes that a model knows; see `ExemplarMemory.update`.
-
-    Args:
-        model: a classifier.
-        memory: the `ExemplarMemory` so far, without these classes.
-        images: (n, height, width, channels).
-        labels: (n,) integers.
-        settings: the `Settings`.
-
-    Returns:
-        The new `ExemplarMemory`.
-    """
+    """Adds exemplars of classes that the model knows to a memory; see `ExemplarMemory.update`."""
     num_seen = num_classes(model)
     return memory.update(
         images,
@@ -134,10 +125,10 @@ def remembered(model, memory, images, labels, settings):
 
 
 def _statistics(images):
-    """Mean and standard deviation of each channel, whatever the range of the images."""
+    """Computes mean and standard deviation of each channel, for images of any range."""
     if images.dtype == np.uint8:
         return channel_statistics(images)
     mean = images.mean(axis=(0, 1, 2), dtype="float64")
     std = images.std(axis=(0, 1, 2), dtype="float64")
-    # A channel that is everywhere the same says nothing, and must not be divided by.
+    # The deviation of a constant channel is 0, by which nothing can be divided.
     return mean.tolist(), np.where(std > 1e-6 * np.abs(images).max(), std, 1.0).tolist()

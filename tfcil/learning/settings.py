@@ -1,4 +1,4 @@
-"""How a classifier learns its next task."""
+"""The settings of a classifier that learns from arrays."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ from tfcil.errors import UserError
 
 
 class Settings(Section):
-    """What params.yaml says of an experiment, for one classifier; the sections are the same."""
+    """The settings that params.yaml has for an experiment, for one classifier."""
 
     budget: Annotated[StrictInt, Field(ge=0)] = Field(
         description="exemplars kept over all classes; 0: none"
@@ -35,22 +35,18 @@ class Settings(Section):
         try:
             return choose(self.method, self.options, self.budget, self.strategy)
         except UserError as error:
-            raise UserError(str(error).replace("memory=", "budget=")) from None
+            told = str(error).replace("memory=", "budget=").replace("memory of", "budget of")
+            raise UserError(told) from None
 
     @property
     def needs_exemplars(self) -> bool:
-        """Whether a component cannot do without exemplars of each old class."""
+        """Whether loss or correction needs exemplars of each old class."""
         choice = self.choice()
         corrects = choice.correction and choice.correction.facts.needs_memory
         return bool(corrects) or choice.loss.facts.memory == "needs"
 
     def of_task(self, first: bool, earlier=None) -> TaskSettings:
-        """Returns the settings of a task.
-
-        Args:
-            first: whether it is the first task.
-            earlier: number of classes of each task before; `None`: they were one task.
-        """
+        """Returns the settings of the first or a later task; for `earlier` see `learn`."""
         choice = self.choice()
         return TaskSettings(
             recipe=self.recipe,
