@@ -1,4 +1,4 @@
-"""Data sets by name, and the files in which the images of the tasks are stored."""
+"""Data sets by name, and the stored images of the tasks."""
 
 import lazy_loader
 

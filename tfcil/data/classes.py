@@ -12,12 +12,7 @@ from tfcil.errors import UserError, nearest
 def restrict(dataset, classes) -> OpenDataset:
     """Returns a data set with some of the classes of another; labels follow their sorted names.
 
-    Args:
-        dataset: the whole data set.
-        classes: class names, or `"imagenet100_lucir"`.
-
-    Raises:
-        UserError: where a name is unknown or stands twice, or the subset is not one of this set.
+    `classes` and errors are those of `choose`.
     """
     names = choose(dataset.class_names, classes)
     kept = [dataset.class_names.index(name) for name in names]
@@ -25,14 +20,14 @@ def restrict(dataset, classes) -> OpenDataset:
 
 
 def choose(known, classes) -> tuple[str, ...]:
-    """Returns the names of the classes that the setting `dataset.classes` asks for, sorted.
+    """Returns the sorted names of the classes that the setting `dataset.classes` selects.
 
     Args:
         known: names of all classes of the data set.
         classes: names, `"imagenet100_lucir"`, or `None`: all.
 
     Raises:
-        UserError: as `restrict`.
+        UserError: a name is unknown or appears twice, or `known` are not the classes of ImageNet.
     """
     if classes is None:
         return tuple(known)
@@ -47,16 +42,10 @@ def choose(known, classes) -> tuple[str, ...]:
 
 
 def imagenet100_lucir(wnids) -> list[str]:
-    """Computes the 100 classes of ImageNet-Subset, as LUCIR drew them and others took them over.
-
-    Args:
-        wnids: names of the 1000 classes of ImageNet, such as n01440764.
-
-    Returns:
-        100 of them, sorted.
+    """Draws the 100 classes of ImageNet-Subset from names such as n01440764; returns them sorted.
 
     Raises:
-        UserError: where these are not the names of 1000 WordNet synsets.
+        UserError: `wnids` are not the names of 1000 WordNet synsets.
 
     Reference:
         Hou et al., LUCIR (CVPR 2019): released code; the same classes in PyCIL and FOSTER.

@@ -1,4 +1,4 @@
-"""A CSV file of images: its columns are path, label and, if it has one, split."""
+"""A CSV file of images, with the columns path, label and perhaps split."""
 
 import csv
 import os
@@ -11,15 +11,15 @@ _COLUMNS = ("path", "label", "split")
 
 
 def list_csv(file) -> Listing:
-    """Lists the images of a CSV file; none of them is opened.
+    """Lists the images of a CSV file; opens none of them.
 
     Args:
-        file: in UTF-8, with the columns `path`, from the folder of the CSV file on or absolute;
-            `label`, the name of the class; and if there is one `split`: train, test or nothing.
-            Other columns are left out.
+        file: in UTF-8, with the columns `path`, absolute or relative to the folder of the CSV file;
+            `label`, the name of the class; and optionally `split`: train, test or nothing. Other
+            columns are ignored.
 
     Raises:
-        UserError: one line with the file and the line where something is wrong.
+        UserError: names the file and the line with the mistake.
     """
     file = Path(file)
     try:

@@ -1,4 +1,4 @@
-"""A data set by its name, as the section `dataset` of params.yaml describes it."""
+"""Opens the data set that the section `dataset` of params.yaml describes."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -32,17 +32,17 @@ class LoadedDataset:
 
 
 def open_dataset(params, used=None) -> OpenDataset:
-    """Opens a data set; its images are read when they are asked for.
+    """Opens a data set; images are read when they are iterated.
 
-    Images of a person's own are all read once before, to find those that cannot be used.
+    Of a folder, all images are read once before, to find those that cannot be used.
 
     Args:
         params: the section `dataset` of params.yaml.
-        used: function from the names of all classes to those that are used; `None`: all. Images of
-            others may be missing in what is returned.
+        used: function from the names of all classes to the classes that are used; the images of
+            the others may be left out. `None`: all are used.
 
     Raises:
-        UserError: where there is no such data set, or it is not here and how to get it.
+        UserError: there is no such data set, or it is not on this machine and how to get it.
     """
     size = params.image_size
     fit = partial(resize, size=size, how=params.resize) if size else None
@@ -60,22 +60,15 @@ def open_dataset(params, used=None) -> OpenDataset:
 
 
 def class_names(params) -> tuple[str, ...]:
-    """Names the classes of a data set; images of a person's own are not opened for it.
-
-    Args:
-        params: the section `dataset` of params.yaml.
-
-    Raises:
-        UserError: as `open_dataset`.
-    """
+    """Returns the names of the classes, by the arguments of `open_dataset`; opens no image file."""
     return own_class_names(params) if params.name == "folder" else open_dataset(params).class_names
 
 
 def load_dataset(params) -> LoadedDataset:
-    """Reads a whole data set into memory; see `open_dataset` for the arguments.
+    """Reads a whole data set into memory, by the arguments of `open_dataset`.
 
     Raises:
-        UserError: likewise, and where the images have several shapes.
+        UserError: as `open_dataset`, or the images have several shapes.
     """
     dataset = open_dataset(params)
     train, test = (
@@ -89,11 +82,9 @@ def load_dataset(params) -> LoadedDataset:
 
 def _omniglot100() -> OpenDataset:
     path = Path(__file__).with_name("omniglot100.npz")
-    train_images, train_labels, test_images, test_labels, names = load_npz(
-        path, "x_train", "y_train", "x_test", "y_test", "class_names"
-    )
+    *arrays, names = load_npz(path, "x_train", "y_train", "x_test", "y_test", "class_names")
     train, test = (
         Split(labels.astype("int64"), images[..., None].__getitem__)
-        for images, labels in ((train_images, train_labels), (test_images, test_labels))
+        for images, labels in (arrays[:2], arrays[2:])
     )
-    return OpenDataset(train, test, tuple(str(name) for name in names))
+    return OpenDataset(train, test, tuple(map(str, names)))

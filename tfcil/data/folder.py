@@ -15,15 +15,10 @@ _TEST_SPLITS = ("test", "val", "validation")
 
 
 def images_below(folder, on_error=None) -> Iterator[str]:
-    """Finds the image files in a folder and its folders by their names, without hidden ones.
+    """Yields the paths of image files in a folder and its folders, without hidden ones.
 
-    Args:
-        folder: the folder.
-        on_error: function that is called with the `OSError` of a folder that cannot be read;
-            `None`: such a folder is passed over.
-
-    Yields:
-        Their paths, which begin with `folder`, in the order of the file system.
+    Names decide, in the order of the file system. `on_error` is called with the `OSError` of a
+    folder that cannot be read; `None` skips such a folder.
     """
     for inside, folders, names in os.walk(folder, onerror=on_error):
         folders[:] = [name for name in folders if name[0] != "."]
@@ -33,34 +28,33 @@ def images_below(folder, on_error=None) -> Iterator[str]:
 
 
 def list_folder(folder, train_split="train", test_split="test") -> Listing:
-    """Lists the images of each class by the names of files and folders alone.
-
-    A class may have folders in its folder. Hidden files and files that are no images by their name
-    are left out.
+    """Lists the images of each class, also those in folders of a class's folder.
 
     Args:
         folder: the folder.
-        train_split: name of the folder in it to learn from. Where it is `train` and there is no
-            such folder of classes, the folders of classes lie in `folder` itself.
-        test_split: likewise to evaluate on; where there is no folder `test`, `val` or `validation`
-            takes its place. Where there is none of them, no image has a split.
+        train_split: name of its folder of training images. Without a folder `train`, the folders
+            of the classes lie in `folder` itself.
+        test_split: name of its folder of test images. Without a folder `test` it is `val` or
+            `validation`; without any of them no image has a split.
 
     Raises:
-        UserError: where there is no such folder, or no class in it.
+        UserError: there is no such folder, or no class in it.
     """
     folder = Path(folder)
     classes, files = set(), []
     for name, split in _splits(folder, train_split, test_split).items():
         for class_name in _folders(folder / name):
             classes.add(class_name)
-            files += _images(folder, os.path.join(name, class_name), class_name, split)
+            for path in images_below(folder / name / class_name, _refuse):
+                shown = one_line(Path(path).relative_to(folder).as_posix())
+                files.append(ImageFile(path, class_name, split, shown))
     return Listing(
         tuple(sorted(classes)), sorted(files, key=lambda file: (file.class_name, file.shown))
     )
 
 
 def _splits(folder, train_split, test_split) -> dict[str, str | None]:
-    """The folders that hold the folders of classes, and what the images in each are for."""
+    """Returns the folders that hold the folders of classes, and the split of each."""
     names = _folders(folder)
     test_names = _TEST_SPLITS if test_split == "test" else (test_split,)
     test = next((name for name in test_names if name in names), None)
@@ -93,22 +87,11 @@ def _folders(folder) -> list[str]:
                 if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
             )
     except OSError as error:
-        raise _unreadable(error) from None
+        _refuse(error)
 
 
-def _unreadable(error) -> UserError:
-    return UserError(
+def _refuse(error):
+    raise UserError(
         f"dataset.path: expected a folder that can be read ({error.strerror}). "
         f"Received: folder={one_line(error.filename)}"
-    )
-
-
-def _images(root, part, class_name, split):
-    """Yields the images below a class's folder."""
-
-    def fail(error):
-        raise _unreadable(error)
-
-    for path in images_below(root / part, fail):
-        shown = one_line(Path(path).relative_to(root).as_posix())
-        yield ImageFile(path, class_name, split, shown)
+    ) from None

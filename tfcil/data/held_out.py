@@ -1,4 +1,4 @@
-"""Which images of a class are held out: those whose contents say so, whatever else there is."""
+"""Chooses the images of a class that are held out, by the contents of each image alone."""
 
 import hashlib
 
@@ -13,15 +13,14 @@ def position(digest) -> float:
 def held_out(digests, fraction, some_kept=False, some_held=False) -> np.ndarray:
     """Computes which images of one class are held out; equal images are on one side.
 
-    An image is held out if its digest, as a number, is below the fraction: more images move none.
-    Two rules see to it that no side stays empty: if no digest is below, the smallest is held out;
-    if all are below, the largest is kept.
+    An image is held out if its digest, as a number, is below the fraction: adding images moves no
+    other. No side stays empty: if no digest is below, the smallest is held out; if all are below,
+    the largest is kept.
 
     Args:
-        digests: SHA-256 of each image; two different ones at least, unless a side has images.
+        digests: SHA-256 of each image; at least two different ones, unless a side has images.
         fraction: the part to hold out, in (0, 1).
-        some_kept: whether there are other images of the class that are kept.
-        some_held: likewise that are held out.
+        some_kept, some_held: whether the class has other images on that side.
 
     Returns:
         (n,) bool.
@@ -35,7 +34,7 @@ def held_out(digests, fraction, some_kept=False, some_held=False) -> np.ndarray:
 
 
 def pixel_digest(image) -> bytes:
-    """Computes a digest of an image's shape and pixels that says nothing of its file's."""
+    """Computes a digest of an image's shape and pixels, independent of the file's digest."""
     sha = hashlib.sha256(f"validation {image.shape}".encode())
     sha.update(np.ascontiguousarray(image).data)
     return sha.digest()

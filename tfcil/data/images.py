@@ -1,4 +1,4 @@
-"""Single images: read from a file, brought to a size, and what many have in common."""
+"""Reads and resizes image files; computes the statistics of many images."""
 
 import contextlib
 import hashlib
@@ -22,23 +22,23 @@ _PILLOW_WARNS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 class UnusableImageError(Exception):
-    """Says in a few words why a file cannot be used as an image."""
+    """The reason why a file cannot be used as an image."""
 
 
 def read_image(path, fit=None) -> np.ndarray:
-    """Reads an image file as it is meant to be seen.
+    """Reads an image file, or the first frame of a moving one.
 
     Args:
-        path: the file; of a moving picture the first frame is taken.
-        fit: function that is applied to the image. Many threads may read: the pixels that all of
-            them hold together are bounded until it returns.
+        path: the file.
+        fit: function that is applied to the image. It runs while the pixels count against the
+            limit that all reading threads share.
 
     Returns:
-        (height, width, 3) uint8: red, green and blue, turned as its EXIF data say, without what
-        it says of transparency; or what `fit` makes of it.
+        (height, width, 3) uint8, RGB without transparency, rotated by its EXIF data; or the result
+        of `fit`.
 
     Raises:
-        UserError: where the file is no image, damaged or too large.
+        UserError: the file is no image, damaged or too large.
     """
     try:
         with _opened(path) as file, _decoded(file) as image:
@@ -50,11 +50,7 @@ def read_image(path, fit=None) -> np.ndarray:
 
 
 def check_image(path) -> bytes:
-    """Reads an image file once, and computes the SHA-256 of its bytes.
-
-    Raises:
-        UnusableImageError: where `read_image` could not read it.
-    """
+    """Returns the SHA-256 of an image file; raises `UnusableImageError` if it can't be read."""
     with _opened(path) as file:
         with _decoded(file):
             pass
@@ -77,7 +73,7 @@ def _opened(path):
 
 
 class _Room:
-    """Lets threads decode at once as long as their images have few pixels together."""
+    """Bounds the pixels that threads decode at the same time."""
 
     def __init__(self, pixels):
         self._free = pixels
@@ -103,8 +99,8 @@ _ROOM = _Room(MAX_PIXELS)
 def _decoded(file):
     from PIL import Image, UnidentifiedImageError
 
-    # The filters are those of the whole process: changing them back would race with other threads.
-    # It has to be the first: another may turn warnings into errors.
+    # Filters belong to the process: restoring them would race with other threads. This one must be
+    # the first, as others may turn warnings into errors.
     if warnings.filters[:1] != [_PILLOW_WARNS]:
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
@@ -130,7 +126,7 @@ def _pixels(picture) -> np.ndarray:
 
     try:
         picture.load()
-        with contextlib.suppress(Exception):  # with damaged EXIF data it is an image all the same
+        with contextlib.suppress(Exception):  # damaged EXIF data don't spoil the image
             ImageOps.exif_transpose(picture, in_place=True)
         return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
     except Exception as error:
@@ -138,7 +134,7 @@ def _pixels(picture) -> np.ndarray:
 
 
 def _damage(error) -> UnusableImageError:
-    """Each decoder of Pillow raises what it likes."""
+    # Pillow's decoders raise exceptions of any type.
     reason = " ".join(str(error).split())[:160]
     return UnusableImageError(f"damaged: {reason or type(error).__name__}")
 
@@ -149,9 +145,8 @@ def resize(image, size, how="stretch") -> np.ndarray:
     Args:
         image: (height, width, channels) uint8.
         size: side in pixels.
-        how: `"stretch"`: the whole image, whatever its proportions; `"crop"`: its middle, as
-            ImageNet models are evaluated: the shorter side becomes 256/224 of `size`, and what lies
-            outside the central square is cut off.
+        how: `"stretch"`: the whole image, whatever its proportions; `"crop"`: the central square
+            after the shorter side became 256/224 of `size`, as ImageNet models are evaluated.
 
     Returns:
         (size, size, channels) uint8.
@@ -185,7 +180,7 @@ def channel_statistics(images, batch_size=256):
         batch_size: images at a time.
 
     Returns:
-        Two lists of floats with 4 decimals; a deviation is 1 at least: one may divide by it.
+        Two lists of floats with 4 decimals; deviations are 1 at least, to divide by.
     """
     values = np.arange(256)
     histograms = np.zeros((images.shape[-1], 256), "int64")

@@ -1,4 +1,4 @@
-"""Names of image files and of their classes, before any of them is opened."""
+"""Image files and their classes by name, before any file is opened."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ MAX_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A file, what it shows, and what it is for.
+    """An image file.
 
     Args:
-        path: where it lies.
+        path: of the file.
         class_name: its class.
-        split: `"train"` or `"test"`; `None`: not said.
-        shown: what a message calls it.
+        split: `"train"`, `"test"`, or `None` where nobody says.
+        shown: its name in messages.
     """
 
     path: str
@@ -27,11 +27,11 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder or a CSV file lists.
+    """The contents of a folder or a CSV file.
 
     Args:
-        class_names: sorted, those without images as well.
-        files: the images, sorted by class and by what they are called.
+        class_names: sorted, also of classes without images.
+        files: the images, sorted by class and name.
     """
 
     class_names: tuple[str, ...]
@@ -39,33 +39,28 @@ class Listing:
 
 
 def one_line(text) -> str:
-    """Returns a text in which every character that is no visible one is spelled out."""
+    """Returns a text with an escape for every character that is not printable."""
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text)
     )
 
 
 def name_problem(name) -> str | None:
-    """Says what is wrong with the name of a class; `None`: nothing."""
+    """Returns why a text cannot be the name of a class, or `None`."""
     if not name.strip():
         return "is empty"
     if len(name) > MAX_NAME:
         return f"has {len(name)} characters, more than {MAX_NAME}"
-    # Control characters, line and paragraph separators, bytes that are no UTF-8.
+    # Control characters, line and paragraph separators, bytes that are not UTF-8.
     if any(unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") for one in name):
         return "has control characters or is no Unicode text"
     return None
 
 
 def check_class_names(names, source) -> None:
-    """Refuses names that cannot be those of classes, and two that look the same.
+    """Raises a UserError for a name that no class can have, or two names that look the same.
 
-    Args:
-        names: the names.
-        source: what `dataset.path` is.
-
-    Raises:
-        UserError: the first such name.
+    `source` is the value of `dataset.path`.
     """
     first = {}
     for name in names:

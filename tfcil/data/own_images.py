@@ -1,4 +1,4 @@
-"""A person's own images, in a folder or listed in a CSV file, as a data set."""
+"""A data set of your images, in a folder or listed in a CSV file."""
 
 import itertools
 from collections import Counter
@@ -19,17 +19,17 @@ from tfcil.errors import UserError
 
 
 def open_own_images(params, used=None, fit=None) -> OpenDataset:
-    """Opens a data set of files; each one that is used is read once, to know that it can be.
+    """Opens a data set of files, and reads each file once to check it.
 
     Args:
         params: the section `dataset` of params.yaml, whose name is `folder`.
-        used: function from the names of all classes to those that are used; `None`: all. The images
-            of the others are not looked at.
+        used: function from the names of all classes to the classes that are used, whose files are
+            read; `None`: all.
         fit: function that is applied to each image.
 
     Raises:
-        UserError: where something is missing, an image cannot be used and `on_bad_image` is
-            `error`, or a class has no image to learn from or to evaluate on.
+        UserError: something is missing, an image cannot be used and `on_bad_image` is `error`, or a
+            class has no image to train or to evaluate on.
     """
     names, files = _list(params)
     wanted = set(names if used is None else used(names))
@@ -53,19 +53,12 @@ def open_own_images(params, used=None, fit=None) -> OpenDataset:
 
 
 def own_class_names(params) -> tuple[str, ...]:
-    """Names the classes of a folder or a CSV file; no image is opened.
-
-    Args:
-        params: the section `dataset` of params.yaml, whose name is `folder`.
-
-    Raises:
-        UserError: where there is no such folder or file, or a name cannot be that of a class.
-    """
+    """Returns the names of the classes of a folder or a CSV file; opens no image."""
     return _list(params)[0]
 
 
 def _list(params):
-    """The names of the classes, and all files."""
+    """Returns the names of the classes, and all files."""
     source = Path(params.path).expanduser()
     if source.suffix.lower() == ".csv" and not source.is_dir():
         listing = list_csv(source)
@@ -77,7 +70,7 @@ def _list(params):
 
 
 def _check_sides(files, wanted, side_of, params) -> None:
-    """Refuses a class without images, and one that is on one side and can't come to the other."""
+    """Refuses a class that has no training or no test images, and none that may become some."""
     sides = Counter((file.class_name, side_of(file)) for file in files)
     given = {file.class_name for file in files if file.split}
     for name in sorted(wanted):
@@ -101,28 +94,28 @@ def _check_sides(files, wanted, side_of, params) -> None:
 
 
 def _usable(digests, problems, params) -> dict:
-    """The images without problems; where problems are errors, the first of them are told."""
+    """Returns the images without problems; raises the problems where they are errors."""
     if problems and params.on_bad_image == "error":
-        told = [
+        named = [
             f"{file.shown} of the class {file.class_name} ({problem})"
             for file, problem in itertools.islice(problems.items(), 5)
         ]
-        if len(problems) > len(told):
-            told.append(f"and {len(problems) - len(told)} more")
+        if len(problems) > len(named):
+            named.append(f"and {len(problems) - len(named)} more")
         raise UserError(
             f"dataset.on_bad_image: expected images that can all be used, {len(problems)} cannot: "
-            f"{'; '.join(told)}. `skip` leaves them out. "
+            f"{'; '.join(named)}. `skip` leaves them out. "
             f"Received: dataset.path={one_line(params.path)}, dataset.on_bad_image=error"
         )
     return {file: digest for file, digest in digests.items() if file not in problems}
 
 
 def _test_files(digests, fraction) -> set:
-    """The files that are said to be test images, and of those of no split the ones held out."""
+    """Returns the files of the test split, and those without a split that are held out."""
     test = set()
     for _, of_class in itertools.groupby(digests, lambda file: file.class_name):
         files = list(of_class)
-        # Equal images are on one side.
+        # Equal images come to the same side.
         side_of = {digests[file]: file.split for file in files if file.split}
         free = [file for file in files if digests[file] not in side_of]
         sides = set(side_of.values())

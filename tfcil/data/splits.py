@@ -1,4 +1,4 @@
-"""What a data set is to the rest of tfcil: labels at once, images one at a time."""
+"""A data set that is read while it is used: labels at once, images one at a time."""
 
 import os
 from collections import deque
@@ -13,13 +13,13 @@ from tfcil.errors import UserError
 
 @dataclass(frozen=True)
 class Split:
-    """The images to learn from, or those to evaluate on; they may be more than memory holds.
+    """The training or the test images of a data set, perhaps more than memory holds.
 
     Args:
-        labels: (n,) int64, the data set's own.
-        items: function from a mask, (n,) bool, to what the chosen images are made of, in order.
-        decode: function from one of these to an image, (height, width, channels) uint8; `None`
-            where they are images already.
+        labels: (n,) int64, in the data set's numbering.
+        items: function from a mask, (n,) bool, to an iterable of the chosen images or their paths.
+        decode: function from an item to an image, (height, width, channels) uint8; `None` where
+            items are images.
     """
 
     labels: np.ndarray
@@ -27,11 +27,7 @@ class Split:
     decode: Callable | None = None
 
     def images(self, chosen=None) -> Iterator[np.ndarray]:
-        """Yields images in the order of the labels, holding only a few at a time.
-
-        Args:
-            chosen: mask, (n,) bool; `None`: all.
-        """
+        """Yields the images of a mask, (n,) bool, or all, in order; only a few are in memory."""
         items = self.items(np.ones(len(self.labels), bool) if chosen is None else chosen)
         return iter(items) if self.decode is None else map_in_order(self.decode, items)
 
@@ -46,9 +42,9 @@ class OpenDataset:
     """A data set that is read while it is used.
 
     Args:
-        train, test: what to learn from and what to evaluate on.
+        train, test: its splits.
         class_names: name of each label.
-        skipped: path, class and reason of each image that was left out because it can't be used.
+        skipped: path, class and reason of each image that cannot be used.
     """
 
     train: Split
@@ -60,7 +56,7 @@ class OpenDataset:
 def map_in_order(function, items) -> Iterator:
     """Applies a function in threads; yields the results in the order of the items.
 
-    Unlike `Executor.map` it takes items only a few ahead of the result that is asked for.
+    Unlike `Executor.map` it takes only a few items ahead.
     """
     threads = os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
@@ -74,16 +70,9 @@ def map_in_order(function, items) -> Iterator:
 
 
 def of_one_shape(images, name, image_size, shape=None) -> Iterator[np.ndarray]:
-    """Yields images as they are, as long as they have one shape.
+    """Yields images of one shape (`None`: that of the first), and raises a UserError for another.
 
-    Args:
-        images: iterable of (height, width, channels) arrays.
-        name: of the data set.
-        image_size: the setting that the message of an error is about.
-        shape: the shape; `None`: that of the first image.
-
-    Raises:
-        UserError: where there is another shape.
+    The message names the data set and the setting `image_size`.
     """
     for image in images:
         shape = shape or image.shape

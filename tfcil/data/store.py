@@ -16,22 +16,17 @@ from tfcil.files import digest, read_json, write_json
 
 
 def create_images(folder, labels, image_shape) -> np.memmap:
-    """Makes the folder of a task and stores its labels.
+    """Creates the folder of a task, stores its labels, and returns a memory map for its images.
 
-    Args:
-        folder: where there is nothing yet.
-        labels: (n,) integers.
-        image_shape: (height, width, channels).
-
-    Returns:
-        (n, height, width, channels) uint8: a memory map, to be filled with the images.
+    `labels` are (n,) integers, `image_shape` is (height, width, channels); the memory map is
+    (n, height, width, channels) uint8.
     """
     folder = Path(folder)
     folder.mkdir(parents=True)
     np.save(folder / "labels.npy", np.asarray(labels, "int32"))
     file = folder / "images.npy"
     images = np.lib.format.open_memmap(file, "w+", np.uint8, (len(labels), *image_shape))
-    # A memory map whose disk is full kills the process; asking for the room beforehand does not.
+    # On a full disk, writing to a memory map kills the process; allocating raises OSError.
     if hasattr(os, "posix_fallocate"):
         with file.open("r+b") as opened:
             os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
@@ -39,17 +34,10 @@ def create_images(folder, labels, image_shape) -> np.memmap:
 
 
 def read_images(folder, expected_digest=None):
-    """Opens a task's images.
-
-    Args:
-        folder: as given to `create_images`.
-        expected_digest: refuse the images if they are others.
-
-    Returns:
-        images, a memory map, and labels.
+    """Opens the images (a memory map) and labels of a task's folder.
 
     Raises:
-        UserError: where they are missing, damaged or not the expected ones.
+        UserError: they are missing or damaged, or have another digest than the expected one.
     """
     folder = Path(folder)
     try:
@@ -83,13 +71,7 @@ def _fit_together(images, labels) -> bool:
 
 
 def move_images(folder, target, chosen) -> None:
-    """Moves some of a task's images and their labels to another folder.
-
-    Args:
-        folder: as given to `create_images`.
-        target: where there is nothing yet.
-        chosen: (n,) bool, which images.
-    """
+    """Moves the images of a mask, (n,) bool, and their labels to a new folder."""
     folder = Path(folder)
     images, labels = read_images(folder)
     rest = folder.with_name(f"{folder.name}.rest")
@@ -102,20 +84,20 @@ def move_images(folder, target, chosen) -> None:
 
 
 def write_facts(folder, **facts) -> None:
-    """Writes what else there is to know of a task beside its images."""
+    """Writes task.json."""
     write_json(Path(folder) / "task.json", facts)
 
 
 def read_facts(folder) -> dict:
-    """Reads the facts that were given to `write_facts`."""
+    """Reads task.json."""
     return read_json(Path(folder) / "task.json")
 
 
 class Concatenated:
-    """Arrays one after the other, of which only what is indexed is read.
+    """Arrays, one after the other, that are read only where they are indexed.
 
     Args:
-        parts: arrays or memory maps of equal dtype, whose shapes differ in the first axis alone.
+        parts: arrays or memory maps of equal dtype; their shapes differ in the first axis only.
 
     Example:
         >>> both = Concatenated(np.zeros((2, 3)), np.ones((1, 3)))
@@ -137,7 +119,7 @@ class Concatenated:
         return self.shape[0]
 
     def __getitem__(self, index):
-        """Reads by whatever can index the first axis of an array: a number, a slice, an array."""
+        """Reads by a number, a slice or an array of indices into the first axis."""
         positions = np.asarray(self._positions[index])
         result = np.empty((*positions.shape, *self.shape[1:]), self.dtype)
         part_of = np.searchsorted(self._ends, positions, side="right")

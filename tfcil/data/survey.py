@@ -1,4 +1,4 @@
-"""One look at every image file: which can be used, and which show the same as another."""
+"""Checks every image file: can it be used, and is it equal to another?"""
 
 from tfcil.console import image_progress
 from tfcil.data.images import UnusableImageError, check_image
@@ -6,14 +6,11 @@ from tfcil.data.splits import map_in_order
 
 
 def survey(files):
-    """Reads each file once, several at a time.
-
-    Args:
-        files: list of `ImageFile`.
+    """Reads each `ImageFile` once, several at a time.
 
     Returns:
-        Two dictionaries, in the order of the files: the SHA-256 of the contents of each image, and
-        of each file that is none the reason.
+        Two dictionaries in the order of the files: the SHA-256 of each image file, and for the
+        others why they cannot be used.
     """
     digests, problems = {}, {}
     with image_progress("checking", len(files)) as step:
@@ -31,13 +28,13 @@ def _outcome(file):
 
 
 def of_two_classes(digests) -> dict:
-    """Finds the images that stand under several classes: each file, and which other it equals."""
+    """Finds equal images in several classes: each file, and a text that names an equal one."""
     first, problems = {}, {}
     for file, digest in digests.items():
         other = first.setdefault(digest, file)
         if other.class_name != file.class_name:
             problems[file] = f"same image as {other.shown} of the class {other.class_name}"
-    # What equals them in the first class is as doubtful.
+    # Their equals in the first class may be the wrong ones.
     found = {digests[file]: file for file in problems}
     for file, digest in digests.items():
         if digest in found and file not in problems:
@@ -47,15 +44,7 @@ def of_two_classes(digests) -> dict:
 
 
 def of_both_splits(digests, test) -> dict:
-    """Finds the training images that are test images as well.
-
-    Args:
-        digests: SHA-256 of each file.
-        test: the files of the test split.
-
-    Returns:
-        The training files, and which test file each equals.
-    """
+    """Finds training images that are test images, too: each file, and a text that names one."""
     tested = {digests[file]: file for file in digests if file in test}
     return {
         file: f"same image as {tested[digest].shown} in the test split"

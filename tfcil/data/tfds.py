@@ -1,7 +1,6 @@
 """Image classification sets of tensorflow-datasets, by name.
 
-They are read from `$TFDS_DATA_DIR` (by default ~/tensorflow_datasets) and downloaded where they
-are missing and the machine has internet.
+They lie in `$TFDS_DATA_DIR` (default: ~/tensorflow_datasets); a missing one is downloaded.
 """
 
 import os
@@ -15,19 +14,18 @@ from tfcil.errors import UserError
 
 
 def open_tfds(name, train_split="train", test_split="test") -> OpenDataset:
-    """Opens a data set with the features `image` and `label` of tensorflow-datasets.
+    """Opens a set of tensorflow-datasets that has the features `image` and `label`.
 
     Args:
-        name: its name there, for example `cifar100`; a version or configuration may follow it.
-        train_split: split to learn from.
-        test_split: split to evaluate on.
+        name: such as `cifar100`; a version or configuration may follow.
+        train_split, test_split: the splits to train and to evaluate on.
 
     Raises:
-        UserError: where the package or the data is missing, or it is not such a set.
+        UserError: the package or the data is missing, or the set has other features.
     """
     try:
         with native_messages_hidden():
-            # Imported by the first set that is read, and then not as quietly.
+            # tensorflow-datasets imports it later, with its messages on the terminal.
             import tensorflow  # noqa: F401
             import tensorflow_datasets as tfds
     except ImportError:
@@ -82,7 +80,7 @@ def _builder(tfds, name):
 def _split(tfds, builder, key, split) -> Split:
     import tensorflow as tf
 
-    # The order of the files, and so of the examples, is the same each time they are read.
+    # Files, and so examples, come in the same order each time.
     examples = builder.as_dataset(split=split, decoders={"image": tfds.decode.SkipDecoding()})
     batches = examples.map(lambda example: example["label"]).batch(1000)
     labels = np.concatenate(list(batches.as_numpy_iterator())).astype("int64")
