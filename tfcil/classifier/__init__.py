@@ -1,8 +1,8 @@
 """The classifier (backbone and head) as one flat, plain Keras model: made, grown, saved, opened.
 
-Raw images go in (uint8 or floats of 0 to 255); the layer `features` is the pooled penultimate
-output, the layer `logits` the last. Files hold Keras's own layers only, so anybody opens them with
-`keras.models.load_model` and without tfcil.
+It takes raw images (uint8 or floats of 0 to 255). Its layer `features` returns the pooled features,
+its last layer, `logits`, the logits. Files hold Keras's own layers only: `keras.models.load_model`
+opens them without tfcil.
 Keras is imported when the first of them is used.
 """
 

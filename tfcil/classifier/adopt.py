@@ -1,4 +1,6 @@
-"""Somebody's own Keras model as a classifier of ours: with the layers `features` and `logits`."""
+"""Makes a classifier, with the layers `features` and `logits`, of any other Keras model."""
+
+import re
 
 import keras
 import numpy as np
@@ -9,24 +11,22 @@ from tfcil.classifier.heads import PRODUCTS
 from tfcil.classifier.model import FEATURES, LOGITS, MAP
 from tfcil.errors import UserError
 
-IMAGE = "image"
-RESERVED = (FEATURES, LOGITS, PRODUCTS, "auxiliary")
+RESERVED = re.compile(rf"{FEATURES}|{FEATURES}{BRANCH}.*|{LOGITS}|{PRODUCTS}|auxiliary|{MAP}\d+")
 EXPECTED = "Expected a Keras classifier that ends with a Dense layer and its softmax, or its logits"
 
 
 def adopted(model):
-    """Makes a classifier that can learn more classes of any Keras model with a Dense head.
+    """Makes a classifier that can learn more classes of a Keras model with a Dense head.
 
     Args:
         model: a `keras.Model` from images to the logits, probabilities or log probabilities of at
-            least two classes that exclude each other. It is left as it was.
+            least two classes that exclude each other. It does not change.
 
     Returns:
-        A new `keras.Model` with copies of its layers, from the same images to logits; their softmax
-        are the probabilities of `model`.
+        A new `keras.Model` with copies of the layers, from the same images to logits.
 
     Raises:
-        UserError: where the model ends otherwise, or has layers that cannot be copied or saved.
+        UserError: the model has another end, or layers that cannot be copied or saved.
     """
     copy = _own_copy(model)
     dense, x = _dense_and_input(copy)
@@ -41,10 +41,10 @@ def adopted(model):
 
 
 def adopted_backbone(model):
-    """Makes a classifier that knows no class of a `keras.Model` from images to (batch, d) features.
+    """Makes a classifier without classes of a `keras.Model` from images to (batch, d) features.
 
     Raises:
-        UserError: where it is no such model, or has layers that cannot be copied or saved.
+        UserError: the model has another end, or layers that cannot be copied or saved.
     """
     copy = _own_copy(model)
     if len(copy.output.shape) != 2:
@@ -57,28 +57,28 @@ def adopted_backbone(model):
 
 
 def _own_copy(model):
-    """Copies the graph of a model; layers with names of ours get others."""
+    """Copies the graph of a model and renames layers whose names tfcil reserves."""
     _check_graph(model)
-    same = keras.Model(model.inputs[0], model.outputs[0])
+    same = _same(model)
     taken = {layer.name for layer in same.layers}
-    shape, name = (None, *same.input.shape[1:]), _free(IMAGE, taken)
+    name = _free("image", taken)
     try:
-        copy = copied(same, keras.Input(batch_shape=shape, dtype=same.input.dtype, name=name))
+        copy = copied(same, keras.Input(same.input.shape[1:], dtype=same.input.dtype, name=name))
     except (ValueError, TypeError, NotImplementedError) as error:
         raise UserError(
             f"Expected a model that Keras can clone ({' '.join(str(error).split())[:200]}). "
             f"Received: model={model.name}"
         ) from None
     for layer in copy.layers[1:]:
-        if _is_reserved(layer.name):
+        if RESERVED.fullmatch(layer.name):
             layer.name = _free(f"own_{layer.name}", taken)
             taken.add(layer.name)
     return copy
 
 
-def _is_reserved(name):
-    is_map = name.startswith(MAP) and name.removeprefix(MAP).isdigit()
-    return name in RESERVED or is_map or name.startswith(f"{FEATURES}{BRANCH}")
+def _same(model):
+    """Returns the model with one tensor in and one out, instead of a dictionary or list of one."""
+    return keras.Model(model.inputs[0], model.outputs[0])
 
 
 def _free(name, taken):
@@ -88,7 +88,7 @@ def _free(name, taken):
 
 
 def _check_graph(model):
-    """Refuses what is no graph of layers that open again with plain Keras."""
+    """Raises a `UserError` unless the model is a graph of layers that plain Keras can open."""
     if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
         kind = "not built yet" if isinstance(model, keras.Sequential) else type(model).__name__
         raise UserError(
@@ -113,7 +113,7 @@ def _check_layer(path, layer):
     kind = type(layer)
     if isinstance(layer, keras.layers.Lambda):
         raise UserError(
-            "Expected layers without Python code of their own: a Lambda layer does not open safely "
+            "Expected layers without Python code inside: a Lambda layer does not open safely "
             f"elsewhere, replace it by a layer of Keras. Received: layer={path}"
         )
     is_keras = kind.__module__.split(".")[0] == "keras"
@@ -125,20 +125,20 @@ def _check_layer(path, layer):
         )
     if getattr(layer, "quantization_mode", None):
         raise UserError(
-            "Expected a model as it was before its quantization, which cannot be trained. "
+            "Expected the model before its quantization: quantized layers cannot be trained. "
             f"Received: layer={path} ({layer.quantization_mode})"
         )
 
 
 def _dense_and_input(model):
-    """Finds the Dense layer that ends a model, also in nested ones, and what it is applied to."""
+    """Finds the Dense layer that ends a model or the nested model at its end, and its input."""
     last = model.operations[-1]
     if isinstance(last, keras.layers.Dense):
         return last, _applied_to(last)
     if _only_normalises(last):
         return _dense_and_input(keras.Model(model.input, _applied_to(last)))
     if isinstance(last, keras.Model):
-        dense, x = _dense_and_input(keras.Model(last.inputs[0], last.outputs[0]))
+        dense, x = _dense_and_input(_same(last))
         if x is last.inputs[0]:
             return dense, _applied_to(last)
         return dense, keras.Model(last.inputs[0], x, name=last.name)(_applied_to(last))
@@ -146,12 +146,12 @@ def _dense_and_input(model):
 
 
 def _applied_to(operation):
-    """The tensor that an operation of a copy is applied to; `input` of a model is its own."""
+    """Returns the input of an operation in the graph; `input` of a nested model is its own."""
     return operation._inbound_nodes[0].input_tensors[0]
 
 
 def _only_normalises(operation):
-    """Whether it is a softmax over the classes, as a layer or one of `keras.ops`, or nothing."""
+    """Tells whether an operation is a softmax over the classes, or the identity."""
     if isinstance(operation, keras.layers.Activation):
         return _activation(operation) in ("softmax", "log_softmax", "linear")
     if type(operation).__name__ in ("Softmax", "LogSoftmax"):
@@ -178,25 +178,21 @@ def _check_dense(dense, x):
 
 
 def _check_same(classifier, model):
-    """Compares the two on a few images: a layer may hold what a copy does not get."""
+    """Compares the outputs on two images: a layer may have state that Keras does not copy."""
     shape = [2, *(side or 64 for side in classifier.input.shape[1:])]
     dtype = model.inputs[0].dtype
-    # Small ones: where logits are large and rounded, a softmax turns from one class to another.
+    # Small values: where logits are large and rounded, the softmax can jump to another class.
     largest = 1 if "float" in dtype else 255
     images = ops.cast(np.random.default_rng(0).uniform(0, largest, shape), dtype)
     logits = classifier(images, training=False)
-    answers = keras.Model(model.inputs[0], model.outputs[0])(images, training=False)
+    answers = _same(model)(images, training=False)
     expected = ops.convert_to_numpy(ops.cast(answers, "float32"))
     policies = {layer.compute_dtype for _, layer in layers_by_path(model)}
     tolerance = 0.05 if {"bfloat16", "float16"} & policies else 1e-3
-    forms = (logits, ops.softmax(logits), ops.log_softmax(logits))
-    if not any(_close(ops.convert_to_numpy(form), expected, tolerance) for form in forms):
+    tolerance *= max(np.abs(expected).max(), 1.0)
+    forms = map(ops.convert_to_numpy, (logits, ops.softmax(logits), ops.log_softmax(logits)))
+    if not any(np.allclose(form, expected, rtol=0, atol=tolerance) for form in forms):
         raise UserError(
             "Expected a model whose copy gives the same answers: one of its layers holds what "
             f"Keras does not copy. Received: model={model.name}"
         )
-
-
-def _close(values, expected, tolerance):
-    largest = max(float(np.abs(expected).max()), 1.0)
-    return np.allclose(values, expected, rtol=0, atol=tolerance * largest)

@@ -15,8 +15,8 @@ from tfcil.files import write_atomically, write_zip
 def save_classifier(model, path) -> None:
     """Writes a `.keras` file whose bytes depend on the model alone.
 
-    Keras puts the time of saving and addresses of objects into the archive; they are replaced, and
-    the members sorted, so that equal models have equal digests.
+    Keras writes the time and addresses of objects into the archive: they are replaced. The members
+    are sorted.
     """
     with write_atomically(path) as aside:
         model.save(aside)
@@ -30,7 +30,7 @@ def save_classifier(model, path) -> None:
 
 
 def _without_addresses(config: bytes) -> bytes:
-    """Numbers shared objects in the order of their appearance instead of by `id()`."""
+    """Replaces the `id()` of shared objects by numbers in the order of their appearance."""
     numbers: dict[bytes, int] = {}
 
     def number(found):

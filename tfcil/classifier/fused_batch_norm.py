@@ -11,15 +11,9 @@ from keras import ops
 def fuse_batch_norm(model):
     """Returns the model with its batch normalisation fused into one kernel each.
 
-    The new model shares its variables with the given one. Use it to train and predict, and save
-    the given model.
-
-    Args:
-        model: a functional Keras model.
-
-    Returns:
-        The new model. Layers the kernel can't replace stay as they are; on other backends than
-        TensorFlow, the given model itself.
+    It shares its variables with the given functional model: train and predict with the fused one,
+    save the given one. Layers that the kernel can't replace stay as they are; on other backends
+    than TensorFlow, the given model itself is returned.
     """
     if keras.backend.backend() != "tensorflow":
         return model
@@ -40,11 +34,7 @@ def _covered(layer):
 
 
 class FusedBatchNorm(keras.layers.Layer):
-    """Computes what a `BatchNormalization` layer computes, with that layer's variables.
-
-    Args:
-        layer: a built `BatchNormalization` layer.
-    """
+    """Computes the same as the given `BatchNormalization` layer, with its variables."""
 
     def __init__(self, layer):
         super().__init__(name=layer.name, dtype=layer.dtype_policy)

@@ -1,4 +1,4 @@
-"""How a student is made of its teacher: with more classes, or with one more backbone."""
+"""Makes a student from its teacher: with more classes, or with one more backbone."""
 
 import keras
 import numpy as np
@@ -11,21 +11,21 @@ BRANCH = "_branch"
 
 
 def copied(model, new_input=None):
-    """Returns an independent copy of a model, on an input of its own or the given one."""
+    """Returns an independent copy of a model, on a new input or the given one."""
     return _filled(keras.models.clone_model(model, input_tensors=new_input), model)
 
 
 def _filled(copy, model):
-    """Gives a copy the weights of a model."""
+    """Sets the weights of a copy to those of the model."""
     copy.set_weights(model.get_weights())
     for _, layer in layers_by_path(copy):
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with constants that are made of its weights
+            layer.finalize_state()  # computes the constants that it uses instead of its weights
     return copy
 
 
 def layers_by_path(model, prefix=""):
-    """Yields each layer with its path, such as `base/conv1`: those of nested models follow it."""
+    """Yields path and layer, such as `base/conv1`; the layers of a nested model come after it."""
     for layer in model.layers:
         yield prefix + layer.name, layer
         if isinstance(layer, keras.Model):
@@ -33,7 +33,7 @@ def layers_by_path(model, prefix=""):
 
 
 def frozen_layers(model):
-    """Returns the paths of the layers with weights that are not trained, the outermost only."""
+    """Returns the paths of layers whose weights are not trained; of nested ones, the outermost."""
     found = []
     for path, layer in layers_by_path(model):
         inside = found and path.startswith(f"{found[-1]}/")
@@ -43,7 +43,7 @@ def frozen_layers(model):
 
 
 def freeze(model, paths):
-    """Freezes the layers at these paths, as `frozen_layers` gives them."""
+    """Freezes the layers at these paths, a result of `frozen_layers`."""
     for path, layer in layers_by_path(model):
         if path in paths:
             layer.trainable = False
@@ -56,15 +56,14 @@ def grown(model, num_new, generator, head=None, columns=None):
     zero bias.
 
     Args:
-        model: the model of the task before, or an untrained one. It is left as it was.
+        model: the model of the task before, or an untrained one. It does not change.
         num_new: number of classes to add.
         generator: a `numpy.random.Generator`.
         head: a `Head`, by default a linear one; the head of `model` must be of that kind.
-        columns: (d, num_new * proxies) the new classes' weight vectors, instead of drawn ones.
+        columns: (d, num_new * proxies), weight vectors of the new classes; None draws them.
 
     Returns:
-        A `keras.Model` from images to logits (batch, old + new), float32, in the form that is
-        trained.
+        A `keras.Model` from images to logits (batch, old + new), float32, in the trained form.
     """
     head = head or Head()
     copy = copied(keras.Model(model.input, model.get_layer(FEATURES).output, name=model.name))
@@ -73,35 +72,37 @@ def grown(model, num_new, generator, head=None, columns=None):
         columns = drawn(generator, dimension, num_new * head.proxies)
     layer = head_layer(head, num_old + num_new)
     student = keras.Model(copy.input, layer(copy.output), name=model.name)
-    old_kernel, rest = read_head(head, model) if num_old else (columns[:, :0], None)
-    if head.kind == "linear":
-        rest = np.concatenate([rest if num_old else [], np.zeros(num_new)])
-    elif not num_old:
-        rest = np.float32(1)
-    layer.set_weights([np.concatenate([old_kernel, columns], axis=1), rest])
+    _, rest = layer.get_weights()  # a bias of 0, or a scale of 1
+    if num_old:
+        old_kernel, old_rest = read_head(head, model)
+        columns = np.concatenate([old_kernel, columns], axis=1)
+        rest = np.append(old_rest, rest[num_old:]) if head.kind == "linear" else old_rest
+    layer.set_weights([columns, rest])
     return student
 
 
 def expanded(model, num_new, generator, auxiliary):
     """Makes a student with one more backbone beside the old ones, which are frozen.
 
-    The features are those of all backbones, one after the other. The new backbone starts as a copy
-    of the newest, the old classes keep their weights on the old features, and what is new in the
-    linear head is drawn as in `grown`.
+    The features are the concatenated features of all backbones. The new backbone starts as a copy
+    of the newest. The old classes keep their weights on the old features; all other weights of the
+    linear head are drawn as in `grown`.
 
     Args:
-        model: the model of the task before. It is left as it was.
+        model: the model of the task before. It does not change.
         num_new: number of classes to add.
         generator: a `numpy.random.Generator`.
-        auxiliary: outputs of a second head, on the new backbone's features alone, for training.
+        auxiliary: number of outputs of a second head for training, on the new features alone.
 
     Returns:
         A `keras.Model` from images to the outputs `logits` (batch, old + new) and `auxiliary`,
-        float32; the outputs of its backbones are those of the layers features_branch0,
-        features_branch1, ...
+        float32; the layers features_branch0, features_branch1, ... end its backbones.
     """
     ends = branches(model)
-    trunk = _renamed_copy(model.input, [layer.output for layer in ends], _first_branch)
+    first = {FEATURES: f"{FEATURES}{BRANCH}0"}
+    trunk = _renamed_copy(
+        model.input, [layer.output for layer in ends], lambda name: first.get(name, name)
+    )
     trunk.trainable = False
     newest = len(ends) - 1
 
@@ -126,10 +127,6 @@ def branches(model):
     """Returns the layers that end the backbones of a classifier, the oldest first."""
     several = [layer for layer in model.layers if layer.name.startswith(f"{FEATURES}{BRANCH}")]
     return several or [model.get_layer(FEATURES)]
-
-
-def _first_branch(name):
-    return f"{FEATURES}{BRANCH}0" if name == FEATURES else name
 
 
 def _renamed_copy(inputs, outputs, rename, new_input=None):

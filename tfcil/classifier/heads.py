@@ -1,9 +1,9 @@
-"""The heads, in the form that is trained and in the form that is saved.
+"""The heads, in the trained and in the saved form.
 
-A linear head is a Keras `Dense` in both. A cosine head is trained as one of our layers, and saved
-as a row of Keras's own that gives the same logits, so that a file opens without tfcil:
-unit features, their products with the weight vectors as they are, divided by their lengths, the
-proxies of a class pooled, times the scale.
+A linear head is a Keras `Dense` in both forms. A cosine head is trained as a layer of tfcil, and
+saved as layers of Keras with the same logits, so that the file opens without tfcil: the products of
+unit features and weight vectors, divided by the vectors' lengths, pooled over the proxies of a
+class, times the scale.
 """
 
 import keras
@@ -18,12 +18,7 @@ PRODUCTS = "products"
 
 
 def head_layer(head, units):
-    """Makes the layer of a head in the form that is trained.
-
-    Args:
-        head: a `Head`.
-        units: number of classes.
-    """
+    """Makes the layer of a `Head` in the trained form, for `units` classes."""
     options = {"dtype": "float32", "name": LOGITS}
     if head.kind == "cosine":
         return CosineDense(units, **options)
@@ -33,7 +28,7 @@ def head_layer(head, units):
 
 
 def read_head(head, model):
-    """Reads the weights of a saved classifier's head.
+    """Reads the weights of the head of a saved classifier.
 
     Args:
         head: the `Head` that it should have.
@@ -41,10 +36,10 @@ def read_head(head, model):
 
     Returns:
         The kernel (d, classes * proxies), and the bias (classes,) of a linear head or the scale of
-        another.
+        a cosine head.
 
     Raises:
-        UserError: where the model's head is of another kind.
+        UserError: the model's head is of another kind.
     """
     names = {layer.name for layer in model.layers}
     vectors = model.get_layer(PRODUCTS).kernel.shape[-1] if PRODUCTS in names else None
@@ -61,11 +56,11 @@ def read_head(head, model):
 
 
 def plain(model, shift=None):
-    """Returns the classifier in the form that is saved: with Keras's own layers only.
+    """Returns the classifier in the saved form, of Keras's layers only.
 
     Args:
-        model: the classifier in the form that is trained; the two share the backbone.
-        shift: (classes,) what is added to the logits, or `None`.
+        model: the classifier in the trained form; the result shares its backbone.
+        shift: (classes,), added to the logits; or `None`.
     """
     head = model.get_layer(LOGITS)
     if isinstance(head, keras.layers.Dense):
@@ -74,7 +69,7 @@ def plain(model, shift=None):
             head.set_weights([kernel, bias + np.asarray(shift, bias.dtype)])
         return model
     if not isinstance(head, CosineDense):
-        return model  # it has that form already
+        return model  # in the saved form already
     kernel, scale = head.get_weights()
     x = model.get_layer(FEATURES).output
     x = keras.layers.UnitNormalization(dtype="float32", name="unit_features")(x)

@@ -25,7 +25,7 @@ def forward(model, images, batch_size=250):
     for first in range(0, len(images), batch_size):
         batch = np.asarray(images[first : first + batch_size])
         size = len(batch)
-        # One shape is traced once; what fills the last batch up is cut off again.
+        # One shape is traced once, so the last batch is filled up and its outputs are cut.
         batch = np.pad(batch, ((0, batch_size - size), (0, 0), (0, 0), (0, 0)))
         for name, values in run(batch).items():
             outputs[name][first : first + size] = keras.ops.convert_to_numpy(values)[:size]
@@ -42,5 +42,5 @@ def _compiled(model, shape, dtype):
         return jax.jit(infer)
     import tensorflow as tf
 
-    # Compiled at once: TensorFlow warns of what it takes for one function traced again and again.
+    # Traced here, because TensorFlow would warn that the same function is traced again and again.
     return tf.function(infer, jit_compile=False).get_concrete_function(tf.TensorSpec(shape, dtype))

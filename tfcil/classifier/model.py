@@ -1,4 +1,4 @@
-"""The classifier before it knows a class, and views of its outputs."""
+"""The classifier before its first class, and models that return its inner outputs."""
 
 import keras
 
@@ -17,11 +17,12 @@ def untrained(
     Args:
         backbone: name of the backbone, as in params.yaml.
         image_shape: (height, width, channels).
-        mean: per-channel mean of the raw images (0 to 255), ignored by backbones that normalise.
-        std: per-channel standard deviation of the raw images.
+        mean: mean of each channel of the raw images (0 to 255); backbones that normalise themselves
+            ignore it.
+        std: standard deviation of each channel.
         weights: `None` or `"imagenet"`.
         precision: name of a Keras dtype policy.
-        last_relu: whether a ReLU ends a backbone of our own; `None`: as published.
+        last_relu: whether a ReLU ends one of tfcil's own backbones; `None`: as published.
         seed: of the initial weights.
 
     Returns:
@@ -43,12 +44,12 @@ def untrained(
 
 
 def num_classes(model) -> int:
-    """Counts the classes a model has logits for; 0 for an untrained one."""
+    """Returns the number of classes of a model, 0 for an untrained one."""
     return model.output.shape[-1] if model.layers[-1].name == LOGITS else 0
 
 
 def takes(model, image_shape) -> bool:
-    """Tells whether a model takes images (height, width, channels); a side may be left open."""
+    """Tells whether a model takes images of shape (height, width, channels)."""
     wanted = model.input.shape[1:]
     return len(wanted) == len(image_shape) and all(
         one in (None, side) for one, side in zip(wanted, image_shape, strict=True)
@@ -60,9 +61,9 @@ def expose(model, *names):
 
     Args:
         model: a classifier.
-        names: of `"logits"`, `"features"`, `"maps"` (the outputs of the layers map1, map2, ...) and
-            `"scores"` (the logits of a cosine head in training, before its scale) and `"scale"`
-            (that scale, (batch, 1)).
+        names: `"logits"`, `"features"`, `"maps"` (outputs of the layers map1, map2, ...); of a
+            cosine head in training also `"scores"` (logits before the scale) and `"scale"` (the
+            scale, (batch, 1)).
     """
     return keras.Model(model.input, {name: _output(model, name) for name in names})
 
@@ -71,26 +72,19 @@ def _output(model, name):
     if name == "maps":
         numbered = (layer for layer in model.layers if layer.name.startswith(MAP))
         return [one.output for one in numbered if one.name.removeprefix(MAP).isdigit()]
-    if name == "scores":
-        return _Similarities(model.get_layer(LOGITS))(model.get_layer(FEATURES).output)
-    if name == "scale":
-        return _Scale(model.get_layer(LOGITS))(model.get_layer(FEATURES).output)
+    if name in ("scores", "scale"):
+        return _PartOfHead(name, model.get_layer(LOGITS))(model.get_layer(FEATURES).output)
     return model.get_layer(name).output
 
 
-class _Similarities(keras.layers.Layer):
-    """Computes the similarities of a cosine head, with its variables."""
+class _PartOfHead(keras.layers.Layer):
+    """Computes the scores of a cosine head, or repeats its scale for each sample."""
 
-    def __init__(self, head):
+    def __init__(self, part, head):
         super().__init__(dtype=head.dtype_policy)
-        self.head = head
+        self.part, self.head = part, head
 
     def call(self, features):
-        return self.head.similarities(features)
-
-
-class _Scale(_Similarities):
-    """Repeats the scale of a cosine head for each sample."""
-
-    def call(self, features):
+        if self.part == "scores":
+            return self.head.similarities(features)
         return self.head.scale * keras.ops.ones_like(features[:, :1])

@@ -1,18 +1,15 @@
-"""Crops and flips images as they were drawn by `tfcil.layers.draws`."""
+"""Crops and flips images as drawn by `tfcil.layers.draws`."""
 
 from keras import ops
 
 
 def augment(images, draws, augmentation):
-    """Crops and flips the images of a batch as drawn.
+    """Crops and flips the images of a batch as drawn; keeps their shape and dtype.
 
     Args:
         images: (batch, height, width, channels), any dtype.
         draws: the result of `draw`.
-        augmentation: the `Augmentation` that `draw` was given.
-
-    Returns:
-        Images of the same shape and dtype.
+        augmentation: the `Augmentation` that `draw` got.
     """
     if augmentation.resized_crop:
         return _resize_boxes(images, draws)
@@ -48,14 +45,6 @@ def crop_and_flip(images, draws, crop_padding):
     """Pads each image with zeros, crops it to its size and flips it left to right, as drawn.
 
     One gather does all: it looks up every output pixel in the padded batch.
-
-    Args:
-        images: (batch, height, width, channels), any dtype.
-        draws: (batch, 3) integers, the result of `draw`.
-        crop_padding: zero padding on each side, in pixels, as in the `Augmentation` of `draw`.
-
-    Returns:
-        Images of the same shape and dtype.
     """
     batch, height, width, channels = images.shape
     border = (crop_padding, crop_padding)

@@ -1,4 +1,4 @@
-"""Draws random crops and mirror images, per image and not per batch; NumPy alone."""
+"""Draws a random crop and a random flip for each image, with NumPy alone."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Says how to augment images.
+    """How to augment images.
 
     Args:
         crop_padding: zero padding on each side, in pixels, before a random crop of the image's
             size.
         flip: whether to flip images left to right, with probability 1/2.
-        resized_crop: whether to resize a random box to the size of the image. The box has 8 to
-            100 % of the image's area and an aspect ratio of 3/4 to 4/3 of the image's;
-            `crop_padding` is then ignored.
+        resized_crop: whether to resize a random box to the size of the image, instead of a padded
+            crop. The box has 8 to 100 % of the image's area, and 3/4 to 4/3 of its aspect ratio.
 
     Reference:
         Szegedy et al., "Going deeper with convolutions" (arXiv 1409.4842), section 6: the box.
@@ -27,12 +26,7 @@ class Augmentation:
 
 
 def draw(generator, count, augmentation):
-    """Draws the crop and the flip of each image of a batch.
-
-    Args:
-        generator: a `numpy.random.Generator`.
-        count: number of images.
-        augmentation: an `Augmentation`.
+    """Draws the crop and the flip of each of `count` images.
 
     Returns:
         For padded crops, (count, 3) int32: first row, first column, and 1 to flip. For resized
@@ -52,7 +46,7 @@ def draw(generator, count, augmentation):
 
 
 def _sides_of_boxes(generator, count, tries=10):
-    """Draws boxes and returns heights and widths, (count, 2), of the first that fits each image."""
+    """Draws boxes for each image; returns height and width, (count, 2), of the first that fits."""
     area = generator.uniform(0.08, 1, (tries, count))
     ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3), (tries, count)))
     sides = np.sqrt([area / ratio, area * ratio])

@@ -1,4 +1,4 @@
-"""Cosine classifier heads, with one weight vector per class or several."""
+"""Cosine heads of classifiers, with one weight vector per class or several."""
 
 import numbers
 
@@ -54,16 +54,10 @@ class CosineDense(keras.layers.Layer):
         self.scale = self.add_weight(name="scale", shape=(), initializer="ones", autocast=False)
 
     def cosines(self, features):
-        """Computes the cosine of each sample with each weight vector.
-
-        Args:
-            features: (batch, d), a tensor; not a `KerasTensor`.
-
-        Returns:
-            The cosines, (batch, units * proxies).
+        """Computes the cosine of each sample with each weight vector, (batch, units * proxies).
 
         Raises:
-            UserError: `features` is symbolic.
+            UserError: `features` is a `KerasTensor`.
         """
         if keras.backend.is_keras_tensor(features):
             # Outside `call`, Keras would put the current weights into the model as constants.
@@ -75,7 +69,7 @@ class CosineDense(keras.layers.Layer):
         return ops.matmul(unit_vectors(self._precise(features)), kernel)
 
     def similarities(self, features):
-        """Computes the logits before the scale, (batch, units), as margin ranking takes them."""
+        """Computes the logits before the scale, (batch, units): the scores of margin ranking."""
         return self.cosines(features)
 
     def call(self, features):
@@ -100,8 +94,8 @@ class LocalSimilarity(CosineDense):
         units: number of classes.
         proxies: proxies per class.
         similarity: "released" is s = 2 cos - 2, the negative squared distance of the unit vectors,
-            as in the authors' configuration; "cosine" is s = cos, as in the paper. They are
-            different classifiers: "released" doubles the slope inside the softmax over proxies.
+            as in the authors' configuration; "cosine" is s = cos, as in the paper. The classifiers
+            differ: "released" doubles the slope inside the softmax over proxies.
         gamma: sharpness of the softmax over the proxies, positive.
         seed: seed of the kernel's initializer; None draws one from Keras's global seed.
         **kwargs: options of `keras.layers.Layer`.
@@ -137,12 +131,8 @@ class LocalSimilarity(CosineDense):
         return ops.sum(weights * raw, axis=-1)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "proxies": self.proxies,
-            "similarity": self.similarity,
-            "gamma": self.gamma,
-        }
+        own = {name: getattr(self, name) for name in ("proxies", "similarity", "gamma")}
+        return {**super().get_config(), **own}
 
 
 def _positive_integer(name, value):
