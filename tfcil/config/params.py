@@ -35,7 +35,9 @@ class Dataset(Section):
     train_split: str = Field(
         "train", description="split of tensorflow-datasets, or folder in `path`, to learn from"
     )
-    test_split: str = Field("test", description="likewise to evaluate on")
+    test_split: str = Field(
+        "test", description="split of tensorflow-datasets, or folder in `path`, to evaluate on"
+    )
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="of each class of a `folder`, where it has no test images of its own"
     )

@@ -1,6 +1,6 @@
 """The reference of params.yaml, written from its own types: no other text repeats them."""
 
-from tfcil.components.registry import KINDS, find, names
+from tfcil.components.registry import all_components
 from tfcil.config.params import Params
 
 _HEAD = """\
@@ -22,7 +22,7 @@ def schema() -> dict:
     """Returns the JSON schema of params.yaml, with the options of every installed component."""
     whole = Params.model_json_schema()
     options = {}
-    for component in _components():
+    for component in all_components().values():
         own = type(component.options).model_json_schema()
         whole["$defs"] |= own.pop("$defs", {})
         options[component.name] = own
@@ -44,7 +44,7 @@ def reference() -> str:
         title = ", ".join(f"`{key}`" for key in keys)
         parts += [f"## {title}\n", section["description"] + "\n", _table(section, whole)]
     options = whole["properties"]["options"]["properties"]
-    for component in _components():
+    for component in all_components().values():
         about = component.module.__doc__.split("\n\n")[0].strip()
         parts += [f"## `options.{component.name}`\n", f"The {component.kind} {about}\n"]
         if options[component.name]["properties"]:
@@ -52,10 +52,6 @@ def reference() -> str:
         else:
             parts.append("It has no options.\n")
     return "\n".join(parts)
-
-
-def _components():
-    return [find(kind, name) for kind in KINDS for name in names(kind)]
 
 
 def _table(section, whole) -> str:
