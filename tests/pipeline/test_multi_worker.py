@@ -18,7 +18,7 @@ import pytest
 import yaml
 from tiny_project import PARAMS, RECIPE
 
-from tfcil.stages import run_stage
+from tfcil.stages.run import run_stage
 
 BOUND = 300.0  # seconds for what takes twenty, on a busy machine
 # So small a rate that differences in the last digit stay there; and time enough to be killed in.

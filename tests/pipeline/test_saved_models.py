@@ -111,7 +111,7 @@ def test_stages_of_numpy_alone_do_not_load_tensorflow(finished, home, tmp_path):
         sys.executable,
         "-c",
         "import sys\n"
-        "from tfcil.stages import run_stage\n"
+        "from tfcil.stages.run import run_stage\n"
         "for stage in ('recipes', 'prepare', 'select 00', 'select 01', 'report'):\n"
         "    run_stage(*stage.split())\n"
         "    assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules), stage\n",
