@@ -1,4 +1,4 @@
-"""The walk-through of docs/new_classes.md, run as it stands by somebody with an empty folder."""
+"""The walk-through of docs/new_classes.md, run as it is by somebody with an empty folder."""
 
 import json
 import os
@@ -90,14 +90,14 @@ def test_both_months_are_in_git_without_images(months, person):
 
 
 def test_images_added_to_a_learned_class_are_noticed_and_train_its_task_again(months, person):
-    """As the table of the page says; told beforehand by `tfcil status`."""
+    """As the table of the page says; `tfcil status` says it beforehand."""
     (one,) = [
         path
         for path in (person.folder / "data" / "raw").iterdir()
         if path.name.endswith(names(person.folder, "01")[4])
     ]
     files = sorted(one.iterdir())
-    # A picture of its own: one pixel of another one is changed.
+    # Another picture: one pixel of the first one is changed.
     person(
         'python -c "from PIL import Image; '
         f"i = Image.open(r'{files[0]}'); i.putpixel((0, 0), 77); i.save(r'{one / 'new.png'}')\""

@@ -1,17 +1,22 @@
 """The Python of the README and of the pages in docs runs as it stands, from top to bottom.
 
-A block that begins with ```python notest is left out.
+A block whose first line is `# NAME.py` is that file: it is written, imported, and its tests run.
 """
 
+import ast
+import importlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+DOCS = ROOT / "docs"
+BLOCK = re.compile(r"^```python.*?\n(.*?)^```", re.M | re.S)
+FILE = re.compile(r"\s*# (\w+)\.py\n")
 
 
 def blocks(page):
@@ -24,13 +29,13 @@ def blocks(page):
 ELSEWHERE = {"use_the_model"}
 PAGES = [
     page
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")))
     if blocks(page) and page.stem not in ELSEWHERE
 ]
 
 
 def readme(folder):
-    """What the README takes for granted: a finished experiment, and images of one's own."""
+    """What the README presumes: a finished experiment, and images of the reader."""
     from tfcil.classifier import grown, save_classifier, untrained
     from tfcil.config.params import Dataset
     from tfcil.data import load_dataset
@@ -63,21 +68,56 @@ def add_classes(printed):
     assert printed.endswith("0.003\n")
 
 
+def methods(printed):
+    """The files of the page trained three tasks, and what they say they do is in the curves."""
+    rows = [ast.literal_eval(line) for line in printed.splitlines()]
+    assert (
+        " ".join(row["phase"] for row in rows)
+        == "main main main main head head main main balancing"
+    )
+    assert [row["phase"] for row in rows if "distance" in row] == ["main", "main"]
+
+
 PREPARED = {"README": readme}
-CHECKED = {"add_classes_to_a_keras_model": add_classes}
+CHECKED = {"add_classes_to_a_keras_model": add_classes, "methods": methods}
 
 
 # A few lines to read may leave it to Python to close a file.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_the_python_of_a_page_runs(page, folder, capsys):
     names = {"__name__": page.stem}
-    names |= PREPARED.get(page.stem, lambda folder: {})(tmp_path)
+    names |= PREPARED.get(page.stem, lambda folder: {})(folder)
     for code in blocks(page):
-        exec(compile(code, str(page), "exec"), names)
+        if file := FILE.match(code):
+            run_file(folder / f"{file[1]}.py", code)
+        else:
+            exec(compile(code, str(page), "exec"), names)
     CHECKED.get(page.stem, lambda printed: None)(capsys.readouterr().out)
 
 
+def run_file(file, code):
+    """Writes a module, imports it, and calls its tests."""
+    assert file.stem not in sys.modules, "a module of this name is in use"
+    file.write_text(code.lstrip(), encoding="utf-8")
+    importlib.invalidate_caches()
+    module = importlib.import_module(file.stem)
+    for name in vars(module).copy():
+        if name.startswith("test_"):
+            getattr(module, name)()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, from which a page's files are imported."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for file in tmp_path.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+
+
 def test_pages_with_python_are_found():
-    assert {"README", "methods", "add_classes_to_a_keras_model"} <= {page.stem for page in PAGES}
+    assert {"README", "CONTRIBUTING", "methods", "add_classes_to_a_keras_model"} <= {
+        page.stem for page in PAGES
+    }
