@@ -1,4 +1,4 @@
-"""Photos of any size and kind, classified by a trained model as its training data were read."""
+"""Classifies image files of any size with a trained model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model, and what its file does not hold.
+    """A trained model with the names of its classes.
 
     Args:
         model: a `keras.Model` from raw images of one size to logits.
         names: of the classes, in the order of the logits.
-        resize: how its training images were brought to that size: `"stretch"` or `"crop"`.
+        resize: how images come to that size, as in training: `"stretch"` or `"crop"`.
     """
 
     model: object
@@ -36,12 +36,10 @@ class Classifier:
 
     @classmethod
     def open(cls, path) -> "Classifier":
-        """Opens models/TASK.keras and the names beside it, models/TASK.json.
-
-        Where there is no such file the numbers of the classes are their names.
+        """Opens models/TASK.keras with models/TASK.json; without names, classes are numbers.
 
         Raises:
-            UserError: where the model is none of ours, or the names are not those of its classes.
+            UserError: tfcil did not train the model, or the names are not those of its classes.
         """
         path = Path(path)
         model = open_classifier(path)
@@ -63,7 +61,7 @@ class Classifier:
         return cls(model, names, how)
 
     def read(self, path) -> np.ndarray:
-        """Reads an image file as the model takes it, (height, width, channels) uint8."""
+        """Reads an image file in the shape of the model's images, uint8."""
         return fitted(read_image(path), self.model.input.shape[1:], self.resize)
 
     def probabilities(self, images, batch_size=BATCH_SIZE) -> np.ndarray:
@@ -71,7 +69,7 @@ class Classifier:
 
         Args:
             images: list of n images, as `read` returns them; `batch_size` at most.
-            batch_size: images are filled up to as many, so that one shape is traced once.
+            batch_size: a smaller batch is padded to this size, so that TensorFlow traces once.
         """
         if not images:
             return np.empty((0, len(self.names)))
@@ -88,11 +86,11 @@ class Classifier:
 
 
 def fitted(image, shape, how) -> np.ndarray:
-    """Computes a picture as a model takes it.
+    """Converts an image, (height, width, 3) uint8, to the shape of a model's images.
 
     Args:
-        image: (height, width, 3) uint8.
-        shape: of the model's images, (height, width, channels), of 1 or 3 channels.
+        image: the image.
+        shape: (height, width, channels) of the model's images, of 1 or 3 channels.
         how: `"stretch"`, or `"crop"` for square images; see `tfcil.data.images.resize`.
     """
     from PIL import Image
@@ -110,49 +108,33 @@ def fitted(image, shape, how) -> np.ndarray:
 
 
 def predictions(classifier, paths, top=5) -> Iterator[dict]:
-    """Classifies image files and all images in folders; only a few are held at a time.
+    """Classifies image files and all images in folders; only a few are in memory.
 
     Args:
         classifier: a `Classifier`.
         paths: of files and folders.
-        top: how many classes to tell of each image, the most probable first.
+        top: how many classes to return, the most probable first.
 
     Returns:
-        Iterator: of each image `{"path": ..., "predictions": [{"class": ..., "probability": ...},
-        ...]}`, in the order of `paths`; where there is no image, or one that cannot be read,
-        `{"path": ..., "error": ...}`.
+        Iterator, in the order of `paths`: for each image `{"path": ..., "predictions": [{"class":
+        ..., "probability": ...}, ...]}`; `{"path": ..., "error": ...}` for one that cannot be read
+        and for a path without images.
 
     Raises:
-        UserError: where `top` is below 1.
+        UserError: `top` is below 1.
     """
     if top < 1:
         raise UserError(f"--top: expected 1 or more. Received: top={top}")
-    files = list(chain.from_iterable(map(image_files, paths)))
-    return (
-        _told(classifier.names, path, answer, top) for path, answer in _answers(classifier, files)
-    )
-
-
-def _told(names, path, answer, top):
-    if isinstance(answer, UserError):
-        return {"path": str(path), "error": str(answer)}
-    best = np.argsort(-answer, kind="stable")[:top]
-    ranked = [{"class": names[one], "probability": round(float(answer[one]), 6)} for one in best]
-    return {"path": str(path), "predictions": ranked}
+    return _answers(classifier, list(chain.from_iterable(map(image_files, paths))), top)
 
 
 def image_files(path) -> list[Path]:
-    """Lists the images in a folder and its folders, sorted by path, without hidden ones.
-
-    Of a path that is no folder, and of a folder without images, it lists the path.
-    """
+    """Lists the images in a folder and its folders, sorted; without any, the path itself."""
     path = Path(path)
     return sorted(map(Path, images_below(path)), key=Path.as_posix) or [path]
 
 
-def _answers(classifier, files):
-    """Yields each path with the probabilities of its image, or with what is wrong with it."""
-
+def _answers(classifier, files, top):
     def read(path):
         try:
             return path, _read(classifier, path)
@@ -163,9 +145,18 @@ def _answers(classifier, files):
     read_ahead = map_in_order(read, files)
     while batch := list(islice(read_ahead, size)):
         images = [image for _, image in batch if not isinstance(image, UserError)]
-        answers = iter(classifier.probabilities(images, size))
+        probabilities = iter(classifier.probabilities(images, size))
         for path, image in batch:
-            yield path, image if isinstance(image, UserError) else next(answers)
+            if isinstance(image, UserError):
+                yield {"path": str(path), "error": str(image)}
+            else:
+                ranked = _ranked(classifier.names, next(probabilities), top)
+                yield {"path": str(path), "predictions": ranked}
+
+
+def _ranked(names, probabilities, top):
+    best = np.argsort(-probabilities, kind="stable")[:top]
+    return [{"class": names[k], "probability": round(float(probabilities[k]), 6)} for k in best]
 
 
 def _read(classifier, path):
@@ -177,7 +168,6 @@ def _read(classifier, path):
 
 
 def _read_names(path, number):
-    """Reads the names of the classes and how images were resized."""
     described = read_json(path)
     described = described if isinstance(described, dict) else {}
     names, how = described.get("classes"), described.get("resize", "stretch")

@@ -1,1 +1,1 @@
-"""Rules that predict from a model, measures of it, and the figures computed from both."""
+"""Rules that predict from a model, measures of a model, and the accuracy matrix."""

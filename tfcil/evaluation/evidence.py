@@ -1,4 +1,4 @@
-"""What a model computes of the test images and of the exemplars."""
+"""The outputs of a model that rules and measures read."""
 
 from functools import cached_property
 
@@ -6,20 +6,18 @@ import numpy as np
 
 
 class Evidence:
-    """Outputs of a model that rules and measures read.
-
-    Each forward pass is made when an output is first read, and never again.
+    """Outputs of a model for the test images and the exemplars, computed once, when first read.
 
     Args:
         forward: function from n images to a dictionary of float arrays: `logits` `(n, classes)`
             and `features` `(n, d)`.
         images: (n, height, width, channels) raw test images.
         labels: int array (n,), their classes.
-        memory: the `ExemplarMemory` after the model's task.
+        memory: the `ExemplarMemory` after the model's task, of m exemplars.
 
     Attributes:
         labels: of the test images.
-        exemplar_labels: int array (m,), classes of the exemplars.
+        exemplar_labels: int array (m,).
     """
 
     def __init__(self, forward, images, labels, memory):

@@ -1,4 +1,4 @@
-"""Finds the rules and measures: each is a file in rules/ or measures/ and has the file's name."""
+"""Finds the rules and measures; the name of each is that of its file in rules/ or measures/."""
 
 import functools
 import importlib
@@ -19,9 +19,9 @@ class Rule:
     Attributes:
         title: its name in legends.
         predict: function from the `Evidence` to the predicted classes, an int array `(n,)`, or to
-            `None` where the rule cannot predict from this model.
-        primary: whether figures that name no rule are those of this one. One rule is, and it
-            predicts from every model.
+            `None` if the rule cannot predict from this model.
+        primary: whether figures without the name of a rule are this rule's. Exactly one rule is
+            primary, and it predicts from every model.
     """
 
     title: str
@@ -31,11 +31,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of a model that is no accuracy of a prediction.
+    """A figure of a model, other than the accuracy of a rule.
 
     Attributes:
         title: its name in tables and legends.
-        compute: function from the `Evidence` to a float, or to `None` where it is undefined.
+        compute: function from the `Evidence` to a float, or to `None` if it is undefined.
         kind: `"share"`, a fraction that is shown in percent, or `"points"`, a difference of
             fractions that is shown in percentage points.
         less_is_better: whether a fall is good.
@@ -67,7 +67,7 @@ def primary() -> str:
 
 
 def heading(rule: str) -> str:
-    """Returns a rule's name as it heads a column or a line of figures."""
+    """Returns a rule's name as the heading of its figures."""
     return rule.replace("_", " ").upper()
 
 

@@ -1,4 +1,4 @@
-"""Preprocessing, classifier and softmax, in TensorFlow operations that every converter knows."""
+"""Preprocessing, classifier and softmax in TensorFlow operations that every converter supports."""
 
 import keras
 import tensorflow as tf
@@ -7,11 +7,7 @@ from tfcil.classifier.fused_batch_norm import fuse_batch_norm
 
 
 class Served:
-    """A classifier that resizes images and returns probabilities.
-
-    Args:
-        classifier: a `tfcil.predict.Classifier`.
-    """
+    """A `tfcil.predict.Classifier` that resizes images and returns probabilities."""
 
     def __init__(self, classifier):
         self.shape = tuple(classifier.model.input.shape[1:])
@@ -20,26 +16,12 @@ class Served:
         self._resize = classifier.resize
 
     def probabilities(self, images):
-        """Computes the softmax of the logits.
-
-        Args:
-            images: (batch, height, width, channels) uint8, of any height and width.
-
-        Returns:
-            (batch, classes) float32.
-        """
+        """Computes (batch, classes) float32 from (batch, height, width, channels) uint8 images."""
         fitted = fitted_images(images, self.shape, self._resize)
         return tf.nn.softmax(self.model(fitted, training=False))
 
     def probabilities_of_files(self, encoded):
-        """Computes the softmax of the logits for image files.
-
-        Args:
-            encoded: (batch,) strings, contents of JPEG, PNG, GIF or BMP files.
-
-        Returns:
-            (batch, classes) float32.
-        """
+        """Computes (batch, classes) float32 from the contents of JPEG, PNG, GIF or BMP files."""
         spec = tf.TensorSpec(self.shape, tf.float32)
         images = tf.map_fn(self._decoded, encoded, fn_output_signature=spec)
         return tf.nn.softmax(self.model(images, training=False))
@@ -65,9 +47,8 @@ def fitted_images(images, shape, how):
         how: `"stretch"` or `"crop"`.
 
     Returns:
-        (batch, *shape) float32, rounded to whole numbers after each direction. Pillow rounds, too,
-        but from fractions of 22 bits, and sometimes starts with the other direction: some pixels
-        differ by 1.
+        (batch, *shape) float32, rounded to whole numbers after each direction. Some pixels differ
+        by 1 from Pillow's, which uses fractions of 22 bits and may start with the other direction.
     """
     height, width, channels = shape
     before = tf.shape(images)[1:3]
@@ -115,7 +96,7 @@ def _grey(image):
 
 
 def _in_float32(model):
-    """Returns the model with every layer in float32: some runtimes have no bfloat16."""
+    """Copies a model with every layer in float32, as some runtimes have no bfloat16."""
 
     def changed(layer):
         if not isinstance(layer, keras.layers.Layer):  # an operation has no dtype to change

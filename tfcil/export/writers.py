@@ -1,4 +1,4 @@
-"""A function per format that writes a classifier with preprocessing, softmax and class names."""
+"""Writes a classifier with preprocessing, softmax and class names, a function for each format."""
 
 import json
 import tempfile
@@ -48,21 +48,20 @@ def write_savedmodel(classifier, path) -> None:
     served = Served(classifier)
 
     def answer(probabilities):
-        # TensorFlow Serving returns a row per image, so the names are repeated.
+        # TensorFlow Serving expects a row per image.
         names = tf.tile(tf.constant(served.names)[None], (tf.shape(probabilities)[0], 1))
         return {OUTPUT: probabilities, NAMES: names}
 
+    def of_images(images):
+        return answer(served.probabilities(images))
+
+    def of_files(files):
+        return answer(served.probabilities_of_files(files))
+
     archive = keras.export.ExportArchive()
-    archive.add_endpoint(
-        "serving_default",
-        lambda images: answer(served.probabilities(images)),
-        [_images(served)],
-    )
-    archive.add_endpoint(
-        "serving_files",
-        lambda files: answer(served.probabilities_of_files(files)),
-        [tf.TensorSpec((None,), tf.string, name="files")],
-    )
+    archive.add_endpoint("serving_default", of_images, [_images(served)])
+    files = tf.TensorSpec((None,), tf.string, name="files")
+    archive.add_endpoint("serving_files", of_files, [files])
     archive.write_out(str(path), verbose=False)
 
 

@@ -1,4 +1,4 @@
-"""Writes an export whole or not at all, and overwrites nothing but an earlier export."""
+"""Writes an export whole or not at all; replaces an earlier export and nothing else."""
 
 import importlib.util
 import zipfile
@@ -8,16 +8,11 @@ import keras
 
 from tfcil.console import native_messages_hidden
 from tfcil.errors import UserError
-from tfcil.export import writers
+from tfcil.export import FORMATS, writers
 from tfcil.files import write_atomically
 
 SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx", "tflite": ".tflite"}
-WRITERS = {
-    "keras": writers.write_keras,
-    "savedmodel": writers.write_savedmodel,
-    "onnx": writers.write_onnx,
-    "tflite": writers.write_tflite,
-}
+WRITERS = {kind: getattr(writers, f"write_{kind}") for kind in FORMATS}
 
 
 def export(classifier, kind, path) -> None:
@@ -29,8 +24,8 @@ def export(classifier, kind, path) -> None:
         path: the file or folder to write. An earlier export of the same format is replaced.
 
     Raises:
-        UserError: where something else is at `path`, a package is missing, or the converter cannot
-            convert an operation of the model.
+        UserError: `path` is something else, a package is missing, or the converter cannot convert
+            the model.
     """
     path = Path(path)
     _check_packages(kind)
@@ -70,7 +65,7 @@ def _check_packages(kind):
 
 def _check_output(kind, path):
     suffix = SUFFIXES[kind]
-    if path.suffix != suffix if suffix else path.suffix in SUFFIXES.values() and path.suffix:
+    if path.suffix != suffix if suffix else path.suffix in {*SUFFIXES.values()} - {""}:
         expected = f"a file that ends in {suffix}" if suffix else "a folder"
         raise UserError(f"--output: format {kind} is {expected}. Received: output={path}")
     if path.exists() and not _is_export(kind, path):

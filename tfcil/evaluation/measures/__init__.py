@@ -1,1 +1,1 @@
-"""Figures of a model: a file `NAME.py` with `MEASURE = Measure(...)` is the measure NAME."""
+"""Measures, figures of a model: `NAME.py` with `MEASURE = Measure(...)` is the measure NAME."""

@@ -1,4 +1,4 @@
-"""How far the probabilities of a model are from its accuracy."""
+"""The difference between a model's probabilities and its accuracy."""
 
 import numpy as np
 
@@ -10,15 +10,12 @@ BINS = 15
 def compute(evidence):
     """Computes the expected calibration error of the softmax of the logits.
 
-    The probability of the predicted class, its confidence, falls into one of 15 bins of equal
-    width, `(0, 1/15], ..., (14/15, 1]`. The figure is the mean over the bins, weighted by their
-    numbers of images, of the difference between accuracy and mean confidence in the bin.
-
-    Args:
-        evidence: the `Evidence`.
+    The confidence of an image is the probability of its predicted class. It falls into one of 15
+    bins of equal width, `(0, 1/15], ..., (14/15, 1]`. The error is the mean of |accuracy - mean
+    confidence| over the bins, weighted by their numbers of images.
 
     Returns:
-        float in 0..1, or `None` where a logit is not finite.
+        float in 0..1, or `None` if a logit is not finite.
 
     Reference:
         Guo et al., On Calibration of Modern Neural Networks (arXiv 1706.04599), equation 3.
@@ -31,7 +28,7 @@ def compute(evidence):
     confidences = 1 / sums
     hits = logits.argmax(axis=1) == evidence.labels
     bins = np.ceil(confidences * BINS).astype(int) - 1
-    # A bin weighs as much as it has images, so sums take the place of its means.
+    # The weights turn the means of the bins into sums.
     differences = np.bincount(bins, hits - confidences, minlength=BINS)
     return float(np.abs(differences).sum() / len(logits))
 

@@ -1,1 +1,1 @@
-"""Ways to predict: a file `NAME.py` with `RULE = Rule(...)` is the rule NAME."""
+"""Rules, ways to predict: `NAME.py` with `RULE = Rule(...)` is the rule NAME."""

@@ -6,14 +6,7 @@ from tfcil.evaluation.registry import Rule
 
 
 def predict(evidence):
-    """Predicts the class with the highest logit, the first one where several are equal.
-
-    Args:
-        evidence: the `Evidence`.
-
-    Returns:
-        int64 array `(n,)`.
-    """
+    """Predicts the class with the highest logit, the first of equals: int64 array `(n,)`."""
     return np.argmax(evidence.logits, axis=1)
 
 

@@ -9,11 +9,8 @@ from tfcil.exemplars import class_means, nearest_mean
 def predict(evidence):
     """Predicts the class whose exemplars have the nearest mean of normalised features.
 
-    Args:
-        evidence: the `Evidence`.
-
     Returns:
-        int64 array `(n,)`, or `None` where a class has no exemplar.
+        int64 array `(n,)`, or `None` if a class has no exemplar.
 
     Reference:
         Rebuffi et al., iCaRL (arXiv 1611.07725), equation 2.

@@ -1,7 +1,7 @@
-"""Rules as plain Keras models: a file for each rule that has such a form, with the rule's name.
+"""Rules as plain Keras models: NAME.py converts a classifier to predict by the rule NAME.
 
-Its function `saved_form` takes a classifier and, if `NEEDS_MEMORY`, the `ExemplarMemory`. It
-returns a model whose highest output is the class that the rule predicts.
+Its function `saved_form` takes the classifier's model and, if `NEEDS_MEMORY`, the `ExemplarMemory`.
+It returns a model whose highest output is the class that the rule predicts.
 """
 
 import importlib
@@ -12,17 +12,12 @@ from tfcil.exemplars import ExemplarMemory
 
 
 def predict_by(rule, memory=None):
-    """Returns a function that makes a classifier predict by a rule.
+    """Returns a function from a `Classifier` to one that predicts by a rule of `RULES`.
 
-    Args:
-        rule: one of `tfcil.export.RULES`.
-        memory: path of memory/TASK.npz, for a rule that reads the exemplars.
-
-    Returns:
-        Function from a `tfcil.predict.Classifier` to another one.
+    `memory` is the path of memory/TASK.npz, for a rule that reads the exemplars.
 
     Raises:
-        UserError: where `memory` is missing, or the rule does not read it.
+        UserError: `memory` is missing, or the rule does not read it.
     """
     module = importlib.import_module(f"{__name__}.{rule}")
     if (memory is not None) != module.NEEDS_MEMORY:

@@ -4,9 +4,5 @@ NEEDS_MEMORY = False
 
 
 def saved_form(model):
-    """Returns the model: its logits are what the rule reads.
-
-    Args:
-        model: a classifier.
-    """
+    """Returns the model itself: the rule reads its logits."""
     return model

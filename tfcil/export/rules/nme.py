@@ -11,20 +11,13 @@ NEEDS_MEMORY = True
 def saved_form(model, memory):
     """Builds the model whose logits are cosines of the features with the mean of each class.
 
-    The mean is that of the normalised features of the class's exemplars; the nearest mean has the
-    largest cosine.
-
-    Args:
-        model: a classifier.
-        memory: the `ExemplarMemory` after its task.
-
-    Returns:
-        A `keras.Model` of Keras's own layers; it shares the backbone of `model`.
+    The means are those of the exemplars' normalised features; the nearest mean has the largest
+    cosine. The result has Keras's own layers and shares the backbone of `model`.
 
     Raises:
-        UserError: where a class has no exemplar.
+        UserError: a class has no exemplar.
     """
-    # Not before: the command line reads NEEDS_MEMORY without waiting for Keras.
+    # The command line reads NEEDS_MEMORY without waiting for Keras.
     import keras
 
     from tfcil.classifier import FEATURES, LOGITS, expose, forward
