@@ -1,13 +1,14 @@
 """The picture of an experiment: accuracy as classes arrive, and the accuracy matrix."""
 
-from tfcil.errors import UserError
 from tfcil.evaluation.registry import all_rules, primary
 
 
 def draw_accuracy(path, results) -> None:
     """Draws the accuracy after each task by every rule, and the primary rule's matrix, as PNG."""
-    pyplot = _pyplot()
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for rule, matrix in results.matrices.items():
         aia = matrix.average_incremental_accuracy()
         label = f"{all_rules()[rule].title} (average {aia:.3f})"
@@ -32,18 +33,3 @@ def draw_accuracy(path, results) -> None:
     figure.colorbar(shown, ax=right)
     # Otherwise Matplotlib writes its version into the file.
     figure.savefig(path, dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
-
-
-def _pyplot():
-    try:
-        import matplotlib
-    except ImportError:
-        raise UserError(
-            "The report needs the package matplotlib: pip install 'tfcil[report]'. "
-            "Received: no module named matplotlib"
-        ) from None
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    return pyplot

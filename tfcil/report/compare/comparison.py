@@ -1,5 +1,7 @@
 """Differences between two experiments."""
 
+import itertools
+import operator
 from dataclasses import dataclass
 
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
@@ -17,13 +19,7 @@ FIGURES = {  # the name in tables, and whether more is better
 
 @dataclass(frozen=True)
 class Change:
-    """A figure of both experiments.
-
-    Attributes:
-        name: name of the figure, the task or the class.
-        first, second: fractions, `None` where undefined.
-        more_is_better: whether a rise is good.
-    """
+    """A figure, or the accuracy on a task or a class, in both experiments; `None`: undefined."""
 
     name: str
     first: float | None
@@ -66,11 +62,8 @@ class Comparison:
         return changes
 
     def _common_rules(self) -> list[str]:
-        return [
-            rule
-            for rule in all_rules()
-            if all(rule in one.results.matrices for one in self.experiments)
-        ]
+        first, second = (one.results.matrices for one in self.experiments)
+        return [rule for rule in first if rule in second]
 
     def parameters(self) -> list[tuple[str, object, object]]:
         """Returns the parameters that differ: key, value in the first, value in the second."""
@@ -84,11 +77,9 @@ class Comparison:
     def common_tasks(self) -> int:
         """Counts the first tasks that both have: with the same key, and as many classes."""
         first, second = (
-            list(zip(one.results.tasks, one.results.num_classes, strict=True))
-            for one in self.experiments
+            zip(one.results.tasks, one.results.num_classes, strict=True) for one in self.experiments
         )
-        pairs = list(zip(first, second, strict=False))
-        return next((number for number, (a, b) in enumerate(pairs) if a != b), len(pairs))
+        return sum(itertools.takewhile(bool, map(operator.eq, first, second)))
 
     def tasks(self) -> list[dict[str, Change]]:
         """Computes the primary rule's accuracy on all, old and new classes by common task."""

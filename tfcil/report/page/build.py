@@ -85,11 +85,4 @@ def _memory(experiment) -> dict | None:
     if experiment.kept is None:
         return None
     counts = experiment.kept.counts(len(experiment.class_names))
-    images = experiment.kept.images
-    return {
-        "exemplars": len(images),
-        "bytes": images.nbytes,
-        "shape": " × ".join(map(str, images.shape[1:])),
-        "least": int(counts.min()),
-        "most": int(counts.max()),
-    }
+    return {"images": experiment.kept.images, "least": counts.min(), "most": counts.max()}

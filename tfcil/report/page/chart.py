@@ -9,12 +9,9 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 42
 
 @dataclass(frozen=True)
 class Series:
-    """One line, or the bars of one colour.
+    """One line, or the bars of one colour; if not `drawn`, only the tooltip shows its values.
 
-    Attributes:
-        name: in the legend and the tooltip.
-        values: one per position of the chart, `None` where undefined.
-        drawn: `False`: only the tooltip shows it.
+    There is a value for each position of the chart, `None` where undefined.
     """
 
     name: str
@@ -117,10 +114,10 @@ def line_chart(
         dots = points if len(positions) <= 60 else []
         paths.append({"style": style, "kind": "line", "d": line, "dots": dots})
     return {
-        **_frame(label, x, y, x_axis, y_axis, (width, height), series),
+        **_frame(label, x, y, x_axis, y_axis, (width, height)),
+        **_texts(list(map(x, positions)), captions, series, y_axis),
         "paths": paths,
         "marks": [(x(position), text) for position, text in marks],
-        "hover": _hover([x(position) for position in positions], captions, series, y_axis),
     }
 
 
@@ -132,8 +129,7 @@ def bar_chart(label, captions, series, y_axis, x_labels, x_title, stacked=False)
         captions: first line of the tooltip at each position.
         series: list of `Series`.
         y_axis: an `Axis`.
-        x_labels: (position, text) of the ticks.
-        x_title: title of the x axis.
+        x_labels, x_title: (position, text) of the ticks, and title of the x axis.
         stacked: `True` where each position has a value in one series only: every bar has the full
             width. Otherwise the bars of a position are next to each other.
     """
@@ -155,10 +151,10 @@ def bar_chart(label, captions, series, y_axis, x_labels, x_title, stacked=False)
                 texts.append((x(left + width / 2), y(value) - 3, f"{100 * value:.0f}"))
         paths.append({"style": style, "kind": "area", "d": "".join(outline), "dots": []})
     return {
-        **_frame(label, x, y, x_axis, y_axis, (WIDTH, HEIGHT), series),
+        **_frame(label, x, y, x_axis, y_axis, (WIDTH, HEIGHT)),
+        **_texts(list(map(x, range(len(captions)))), captions, series, y_axis),
         "paths": paths,
         "texts": texts,
-        "hover": _hover([x(number) for number in range(len(captions))], captions, series, y_axis),
     }
 
 
@@ -167,7 +163,7 @@ def _scale(axis, first, last, digits=1):
     return lambda value: round(first + (value - axis.low) / span * (last - first), digits)
 
 
-def _frame(label, x, y, x_axis, y_axis, size, series):
+def _frame(label, x, y, x_axis, y_axis, size):
     return {
         "label": label,
         "size": size,
@@ -178,17 +174,15 @@ def _frame(label, x, y, x_axis, y_axis, size, series):
         "y_ticks": [(y(value), text) for value, text in y_axis.ticks()],
         "marks": [],
         "texts": [],
-        "legend": list(enumerate(one.name for one in series if one.drawn)),
     }
 
 
-def _hover(pixels, captions, series, y_axis):
+def _texts(pixels, captions, series, y_axis):
     factor, unit = (100, " %") if y_axis.percent else (1, "")
+    values = [[one.name, [_short(value, factor) for value in one.values]] for one in series]
     return {
-        "x": pixels,
-        "at": captions,
-        "unit": unit,
-        "series": [[one.name, [_short(value, factor) for value in one.values]] for one in series],
+        "hover": {"x": pixels, "at": captions, "unit": unit, "series": values},
+        "legend": list(enumerate(one.name for one in series if one.drawn)),
     }
 
 

@@ -21,11 +21,9 @@ def confusion_figure(experiment) -> dict:
 
     With the picture come the positions of the tasks and the numbers for its tooltip.
     """
-    few = len(experiment.results.confusion) <= FEW
-    return {
-        "heat": _squares(experiment) if few else None,
-        "picture": None if few else _picture(experiment),
-    }
+    if len(experiment.results.confusion) <= FEW:
+        return {"heat": _squares(experiment), "picture": None}
+    return {"heat": None, "picture": _picture(experiment)}
 
 
 def _squares(experiment) -> dict:
