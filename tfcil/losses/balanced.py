@@ -8,14 +8,8 @@ import numpy as np
 from keras import ops
 
 from tfcil.errors import UserError
-from tfcil.losses.base import Loss
-from tfcil.losses.numerics import (
-    MASKED,
-    at_least_float32,
-    integer_labels,
-    is_number,
-    label_mask,
-)
+from tfcil.losses.numerics import MASKED, at_least_float32, integer_labels, is_number, label_mask
+from tfcil.losses.wrapper import Loss
 
 
 def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
@@ -170,12 +164,8 @@ class BalancedSoftmaxCrossentropy(Loss):
         return balanced_softmax_crossentropy(y_true, y_pred, self._used_counts, self.tau)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "class_counts": list(self.class_counts),
-            "tau": self.tau,
-            "zero_count": self.zero_count,
-        }
+        own = {"class_counts": list(self.class_counts), "tau": self.tau}
+        return {**super().get_config(), **own, "zero_count": self.zero_count}
 
 
 def _checked_counts(class_counts):

@@ -1,4 +1,4 @@
-"""Turns any loss function of tfcil into a Keras `Loss`."""
+"""Keras losses: the base of tfcil's, and one that wraps any loss function of tfcil."""
 
 import copy
 import inspect
@@ -11,12 +11,27 @@ from keras import ops
 
 from tfcil import losses
 from tfcil.errors import UserError, nearest
-from tfcil.losses.base import Loss
-from tfcil.losses.numerics import check_temperature
+from tfcil.losses.numerics import check_temperature, working_dtype
 from tfcil.losses.ranking import check_variant
 
 # The functions check their options at the first batch; these need no batch to be checked.
 EARLY_CHECKS = {"temperature": check_temperature, "variant": check_variant}
+
+
+class Loss(keras.losses.Loss):
+    """A Keras loss that computes in float32 or wider and saves its dtype.
+
+    Keras casts the labels to the loss's dtype too, and half precision can't hold them: label 257
+    becomes 256 in bfloat16.
+    """
+
+    def __init__(self, name, reduction, dtype):
+        policy = keras.dtype_policies.get(dtype or keras.config.floatx())
+        dtype = working_dtype(policy.compute_dtype)
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "dtype": self.dtype}
 
 
 @keras.saving.register_keras_serializable(package="tfcil")
@@ -68,11 +83,11 @@ def loss_functions():
     They are those of `tfcil.losses` whose first argument is the labels or a teacher's output.
     """
     public = {name: getattr(losses, name) for name in losses.__all__}
-    functions = {name: each for name, each in public.items() if inspect.isfunction(each)}
     return {
-        name: function
-        for name, function in functions.items()
-        if next(iter(inspect.signature(function).parameters)).startswith(("y_true", "teacher_"))
+        name: each
+        for name, each in public.items()
+        if inspect.isfunction(each)
+        and next(iter(inspect.signature(each).parameters)).startswith(("y_true", "teacher_"))
     }
 
 
