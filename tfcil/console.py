@@ -1,4 +1,4 @@
-"""What a person sees on the terminal: progress, and nothing that is not for them."""
+"""What a person sees on the terminal: progress, but no internal messages of libraries."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextlib.contextmanager
 def native_messages_hidden():
-    """Hides what libraries write to file descriptor 2; shows it after all if the block fails.
+    """Hides what libraries write to file descriptor 2, unless the block fails.
 
     TensorFlow's C++ logs several lines while it is imported, before any setting can stop it.
     """
@@ -34,11 +34,7 @@ def native_messages_hidden():
 class EpochLines:
     """Prints the figures of an epoch where no bar is shown: once a minute at most.
 
-    The last epoch has no line here, as the closing line follows.
-
-    Args:
-        title: which task of how many.
-        clock: returns seconds.
+    The last epoch gets no line, because the closing line follows.
     """
 
     SECONDS_BETWEEN = 60
@@ -48,12 +44,7 @@ class EpochLines:
         self._printed = clock()
 
     def show(self, row, epochs: int) -> None:
-        """Prints a line, if it is time for one.
-
-        Args:
-            row: the row of the training curve, with `epoch`, `loss` and `accuracy`.
-            epochs: number of epochs.
-        """
+        """Prints a row of the training curve, if a minute has passed."""
         now = self._clock()
         if now - self._printed < self.SECONDS_BETWEEN or row["epoch"] == epochs:
             return
@@ -70,20 +61,17 @@ class EpochLines:
 def training_progress(title: str):
     """Shows a bar on a terminal, a line per minute elsewhere, and one closing line everywhere.
 
-    Args:
-        title: which task of how many.
-
     Yields:
         A function to call after each epoch with its row of the curve, and the number of epochs of
         all phases so far.
     """
     bar, lines = _bar("epochs  {task.fields[figures]}  left"), EpochLines(title)
-    told = "not trained"
+    closing = "not trained"
 
     def on_epoch(row, epochs):
-        nonlocal told
+        nonlocal closing
         figures = f"loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
-        told = f"{row['epoch']} epochs, training {figures}"
+        closing = f"{row['epoch']} epochs, training {figures}"
         bar.update(shown, completed=row["epoch"], total=epochs, figures=figures)
         if bar.disable:
             lines.show(row, epochs)
@@ -91,22 +79,13 @@ def training_progress(title: str):
     with bar:
         shown = bar.add_task(title, total=None, figures="")
         yield on_epoch
-    print(f"{title}: {told}", file=sys.stderr)
+    print(f"{title}: {closing}", file=sys.stderr)
 
 
 @contextlib.contextmanager
 def image_progress(title: str, images: int):
-    """Shows a bar on a terminal, and nothing elsewhere.
-
-    Args:
-        title: what is done with the images.
-        images: number of images.
-
-    Yields:
-        A function to call after each image.
-    """
-    bar = _bar("images  left")
-    with bar:
+    """Yields a function to call after each image; shows a bar on a terminal, nothing elsewhere."""
+    with _bar("images  left") as bar:
         shown = bar.add_task(title, total=images)
         yield lambda: bar.advance(shown)
 

@@ -1,4 +1,4 @@
-"""The command `tfcil`: one file per group of commands, each adds its own to the parser."""
+"""The command `tfcil`: each file adds a group of commands to the parser."""
 
 import argparse
 import os
@@ -9,24 +9,25 @@ from tfcil.errors import UserError
 
 
 def main(arguments=None) -> None:
-    """Runs the command line; a mistake of the person is told in one line."""
+    """Runs the command line; an error is printed in one line."""
     whole = parser()
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
         argcomplete.autocomplete(whole)
     options = whole.parse_args(arguments)
-    _tell_in_one_line(options.debug, options.run, options)
+    _run_or_exit(options.debug, options.run, options)
 
 
 def main_of_stage(name: str) -> None:
     """Runs one stage of the pipeline in the current folder: `python pipelines/NAME.py [TASK]`."""
     from tfcil.stages.run import run_stage
 
-    _tell_in_one_line("TFCIL_DEBUG" in os.environ, run_stage, name, *sys.argv[1:])
+    _run_or_exit("TFCIL_DEBUG" in os.environ, run_stage, name, *sys.argv[1:])
 
 
-def _tell_in_one_line(debug, function, *arguments) -> None:
+def _run_or_exit(debug, function, *arguments) -> None:
+    """Prints an error in one line and exits; with `debug`, raises it."""
     # TensorFlow's own messages would bury ours.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -39,15 +40,15 @@ def _tell_in_one_line(debug, function, *arguments) -> None:
     except Exception as error:
         if debug:
             raise
-        told = " ".join(str(error).split())
+        line = " ".join(str(error).split())
         if not isinstance(error, (UserError, OSError)):
-            told = f"{type(error).__name__}: {told} (unexpected: tfcil --debug shows where)"
-        print(f"error: {told}", file=sys.stderr)
+            line = f"{type(error).__name__}: {line} (unexpected: tfcil --debug shows where)"
+        print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
 
 
 def parser() -> argparse.ArgumentParser:
-    """Makes the parser of the whole command line."""
+    """Builds the parser of the whole command line."""
     whole = argparse.ArgumentParser(
         prog="tfcil",
         description="Teaches a Keras image classifier new classes without forgetting the old ones.",

@@ -1,4 +1,4 @@
-"""Commands that run experiments and tell what they found: run, summary, compare, grid."""
+"""Commands that run experiments and show their results: run, summary, compare, grid."""
 
 import sys
 
@@ -17,12 +17,11 @@ def add(commands) -> None:
         "compare", help="two experiments side by side: a table, and a page to look at"
     )
     about = "a Git revision, tag, branch, DVC experiment or folder; . is the current folder"
-    compare.add_argument("first", metavar="REV", help=about)
-    compare.add_argument("second", metavar="REV", help="likewise")
+    compare.add_argument("revisions", nargs=2, metavar="REV", help=about)
     compare.add_argument("--output", default="compare.html", help="the page (default: %(default)s)")
     compare.set_defaults(run=_compare)
 
-    grid = commands.add_parser("grid", help="run what is missing of a grid, and write its page")
+    grid = commands.add_parser("grid", help="run the unfinished runs of a grid, and write its page")
     grid.add_argument("file", help="the grid file, such as pipelines/grids/omniglot100.yaml")
     grid.add_argument("--workers", type=int, help="processes of one thread each (one per core)")
     grid.add_argument("--only", action="append", default=[], metavar="NAME", help="this variant")
@@ -56,14 +55,10 @@ def _compare(options) -> None:
     from tfcil.report.compare.revisions import open_revision
     from tfcil.stages.layout import Layout
 
-    names = (options.first, options.second)
-    with tempfile.TemporaryDirectory() as scratch:
-        both = []
-        for number, name in enumerate(names):
-            folder = Path(scratch, str(number))
-            folder.mkdir()
-            both.append(open_revision(name, folder, Layout.of))
-        comparison = Comparison(names, tuple(both))
+    names = tuple(options.revisions)
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        pairs = zip(names, (Path(one), Path(other)), strict=True)
+        comparison = Comparison(names, tuple(open_revision(*pair, Layout.of) for pair in pairs))
         with write_atomically(options.output) as aside:
             aside.write_text(comparison_page(comparison), encoding="utf-8")
         print_comparison(comparison, options.output)

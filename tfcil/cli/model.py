@@ -49,10 +49,28 @@ def _predict(options) -> None:
     classifier = _open(options.model)
     from tfcil.predict import predictions
 
-    answers = predictions(classifier, options.paths, options.top)
-    failed = (_print_json if options.json else _print_lines)(_told(answers))
+    failed, before = False, "[\n"
+    for answer in predictions(classifier, options.paths, options.top):
+        if "error" in answer:
+            failed = True
+            print(f"error: {answer['error']}", file=sys.stderr, flush=True)
+        if options.json:
+            # One by one: thousands of answers need not be in memory at once.
+            print(before + json.dumps(answer), end="")
+            before = ",\n"
+        elif "error" not in answer:
+            _print_line(answer)
+    if options.json:
+        print("\n]")
     if failed:
         sys.exit(1)
+
+
+def _print_line(answer) -> None:
+    ranked = (f"{one['class']} {100 * one['probability']:.1f}%" for one in answer["predictions"])
+    line = f"{answer['path']}: {', '.join(ranked)}"
+    # A file name need not be valid Unicode.
+    print(line.encode("utf-8", "backslashreplace").decode())
 
 
 def _open(path):
@@ -61,45 +79,10 @@ def _open(path):
     with native_messages_hidden():
         from tfcil.predict import Classifier
     classifier = Classifier.open(path)
-    if not path.with_suffix(".json").exists():
-        print(
-            f"note: {path.with_suffix('.json')} is missing, classes are told by their numbers",
-            file=sys.stderr,
-        )
+    names = path.with_suffix(".json")
+    if not names.exists():
+        print(f"note: {names} is missing, classes are told by their numbers", file=sys.stderr)
     return classifier
-
-
-def _told(answers):
-    """Yields the answers, and prints an error on stderr for each image that cannot be read."""
-    for answer in answers:
-        if "error" in answer:
-            print(f"error: {answer['error']}", file=sys.stderr, flush=True)
-        yield answer
-
-
-def _print_json(answers) -> bool:
-    # Element by element: thousands of answers need not be in memory at once.
-    failed, before = False, "[\n"
-    for answer in answers:
-        failed |= "error" in answer
-        print(before + json.dumps(answer), end="")
-        before = ",\n"
-    print("\n]")
-    return failed
-
-
-def _print_lines(answers) -> bool:
-    failed = False
-    for answer in answers:
-        failed |= "error" in answer
-        if "error" not in answer:
-            ranked = (
-                f"{one['class']} {100 * one['probability']:.1f}%" for one in answer["predictions"]
-            )
-            line = f"{answer['path']}: {', '.join(ranked)}"
-            # A file's name need not be valid Unicode.
-            print(line.encode("utf-8", "backslashreplace").decode())
-    return failed
 
 
 def _export(options) -> None:

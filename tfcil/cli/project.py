@@ -1,11 +1,11 @@
-"""Commands for a project of one's own images: init, sample, status, stage."""
+"""Commands for a project with your images: init, sample, status, stage."""
 
 from tfcil.errors import UserError
 
 
 def add(commands) -> None:
     """Adds the commands to the parser."""
-    init = commands.add_parser("init", help="begin a project here with images of one's own")
+    init = commands.add_parser("init", help="begin a project here with your images")
     init.add_argument("images", help="a folder with a folder of images per class, or a CSV file")
     init.add_argument("--image-size", type=int, default=64, help="side in pixels (64)")
     init.add_argument("--backbone", default="resnet18", help="the network (resnet18)")
@@ -13,19 +13,19 @@ def add(commands) -> None:
     init.set_defaults(run=_init)
 
     sample = commands.add_parser(
-        "sample", help="write some of the embedded images as a folder, to try things out"
+        "sample", help="write some of the embedded images to a folder, to try things out"
     )
-    sample.add_argument("folder", help="where a folder per class is made")
+    sample.add_argument("folder", help="the new folder, with a folder per class")
     sample.add_argument("--first", type=int, default=0, help="number of the first class (0)")
     sample.add_argument("--classes", type=int, default=6, help="how many of the 100 (6)")
     sample.set_defaults(run=_sample)
 
-    status = commands.add_parser("status", help="tell what is learned and what is pending")
+    status = commands.add_parser("status", help="show learned and pending tasks")
     status.set_defaults(run=_status)
 
     stage = commands.add_parser("stage", help="run one stage of the pipeline, as DVC does")
     stage.add_argument("name", help="prepare, recipes, start, train, select, evaluate or report")
-    stage.add_argument("task", nargs="?", help="key of the task, for those there are per task")
+    stage.add_argument("task", nargs="?", help="key of the task, for train, select and evaluate")
     stage.set_defaults(run=_stage)
 
 
@@ -43,10 +43,8 @@ def _init(options) -> None:
     names = class_names(Dataset(name="folder", path=options.images))
     create_project(".", options.images, names, options.image_size, options.backbone, options.force)
     print(f"params.yaml: {len(names)} classes in task 00; dvc.yaml: the pipeline")
-    if not Path(".dvc").exists():
-        print("next: git init && dvc init, then dvc repro")
-    else:
-        print("next: dvc repro")
+    before = "" if Path(".dvc").exists() else "git init && dvc init, then "
+    print(f"next: {before}dvc repro")
 
 
 def _sample(options) -> None:
@@ -71,4 +69,4 @@ def _stage(options) -> None:
     if (options.name in PER_TASK) != (options.task is not None):
         expected = "a task" if options.name in PER_TASK else "no task"
         raise UserError(f"Stage {options.name}: expected {expected}. Received: task={options.task}")
-    run_stage(options.name, *([options.task] if options.task else []))
+    run_stage(options.name, *filter(None, [options.task]))

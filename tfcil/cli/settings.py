@@ -8,9 +8,9 @@ from tfcil.errors import UserError
 
 def add(commands) -> None:
     """Adds the commands to the parser."""
-    preset = commands.add_parser("preset", help="put a preset in place as ./params.yaml")
+    preset = commands.add_parser("preset", help="copy a preset to ./params.yaml")
     preset.add_argument("name", nargs="?", help="without a name: list the presets")
-    preset.add_argument("--force", action="store_true", help="overwrite another params.yaml")
+    preset.add_argument("--force", action="store_true", help="overwrite a changed params.yaml")
     preset.set_defaults(run=_preset)
 
     tasks = commands.add_parser("tasks", help="rewrite the tasks of ./params.yaml, or add one")
@@ -21,8 +21,8 @@ def add(commands) -> None:
         "--add",
         nargs="*",
         metavar="CLASS",
-        help="one more task with these classes; without names, with those of an image folder that "
-        "are in no task yet",
+        help="add a task with these classes; without names, with all classes of the image folder "
+        "that are in no task yet",
     )
     tasks.set_defaults(run=_tasks)
 
@@ -84,11 +84,10 @@ def _add_task(layout, names) -> None:
     waiting = classes_in_no_task(layout, params)
     for name in names:
         if name not in waiting:
-            problem = (
-                "is in a task already" if name in class_names(params.dataset) else "is no class"
-            )
+            known = name in class_names(params.dataset)
             raise UserError(
-                f"tasks: expected classes that are in no task, {name} {problem}"
+                "tasks: expected classes that are in no task, "
+                f"{name} is {'in a task already' if known else 'no class'}"
                 f"{nearest(name, waiting)}. Received: --add {name}"
             )
     if not names and params.dataset.name != "folder":

@@ -1,5 +1,6 @@
-"""The command of the machines that train with a chief: worker."""
+"""The command `worker`, for the machines that train with a chief."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -10,11 +11,11 @@ from tfcil.errors import UserError
 def add(commands) -> None:
     """Adds the command to the parser."""
     worker = commands.add_parser(
-        "worker", help="train in step with the chief of TF_CONFIG (strategy: multi_worker)"
+        "worker", help="train together with the chief of TF_CONFIG (strategy: multi_worker)"
     )
-    worker.add_argument("--tasks", type=int, metavar="N", help="end after so many tasks (never)")
+    worker.add_argument("--tasks", type=int, metavar="N", help="end after N tasks (never)")
     worker.add_argument(
-        "--patience", type=float, metavar="SECONDS", help="wait so long for a chief (for ever)"
+        "--patience", type=float, metavar="SECONDS", help="longest wait for a chief (for ever)"
     )
     worker.set_defaults(run=_worker)
 
@@ -34,7 +35,7 @@ def _worker(options) -> None:
 def _train_one(patience) -> None:
     from tfcil.stages.run import take_part
 
-    # While TensorFlow waits for the others, Python would not hear it.
+    # Python's own handler of Ctrl-C would not run while TensorFlow waits for the others.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     take_part(patience=patience)
 
@@ -45,14 +46,11 @@ def _train_one_after_the_other(options) -> None:
         command += ["--patience", str(options.patience)]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    served = 0
-    while options.tasks is None or served < options.tasks:
+    for _ in itertools.count() if options.tasks is None else range(options.tasks):
         with subprocess.Popen(command) as process:
             try:
                 status = process.wait()
             finally:
                 process.kill()
         if status:
-            # It has said why.
-            sys.exit(1)
-        served += 1
+            sys.exit(1)  # the process has printed the reason

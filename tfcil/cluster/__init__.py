@@ -1,4 +1,4 @@
-"""The processes that train a task together: who they are, that all have come, that all live."""
+"""Connects the processes that train a task together, and notices when one of them ends."""
 
 from tfcil.cluster.roll_call import RollCall, join, member, membership
 from tfcil.cluster.team import MemberDone, Team

@@ -1,7 +1,7 @@
 """How the processes of a training find each other.
 
-TensorFlow waits without end for one that does not come. So before it makes its connections, every
-worker calls the chief, at the chief's address in TF_CONFIG, and learns which task is trained.
+TensorFlow would wait for ever for a missing process. So before TensorFlow connects them, every
+worker calls the chief, at the chief's address in TF_CONFIG, and is sent the task's key.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from tfcil.cluster.team import GRACE, Line, Team
 from tfcil.cluster.tf_config import Cluster
 from tfcil.errors import UserError
 
-PATIENCE = 600.0  # seconds that the chief waits for its workers, unless TFCIL_PATIENCE says so
+PATIENCE = 600.0  # seconds that the chief waits for its workers, unless TFCIL_PATIENCE is set
 RETRY = 0.5  # seconds between a worker's calls
 
 _membership = contextvars.ContextVar("membership")
@@ -23,7 +23,7 @@ _membership = contextvars.ContextVar("membership")
 
 @contextlib.contextmanager
 def member(of):
-    """Makes this process a member of a `RollCall` or a `Team` while it trains."""
+    """Sets the `RollCall` or `Team` of this process while it trains."""
     token = _membership.set(of)
     try:
         yield
@@ -32,27 +32,22 @@ def member(of):
 
 
 def membership():
-    """Returns what this process is a member of, or `None`."""
+    """Returns the `RollCall` or `Team` of this process, or `None`."""
     return _membership.get(None)
 
 
 class RollCall:
-    """What the chief does before it trains a task.
-
-    Args:
-        cluster: the `Cluster`.
-        task: key of the task.
-    """
+    """Collects the workers for the chief before it trains the task with this key."""
 
     def __init__(self, cluster: Cluster, task: str):
         self.cluster, self._task = cluster, task
         self._missing = set(range(1, len(cluster.addresses)))
 
     def team(self) -> Team:
-        """Waits until every worker has come, and is ready.
+        """Waits until every worker has joined and is ready.
 
         Raises:
-            UserError: where one does not, or the chief's port is not free.
+            UserError: where a worker is missing, or the chief's port is not free.
         """
         patience = _patience()
         try:
@@ -63,7 +58,7 @@ class RollCall:
                 f"({error.strerror}) Received: chief={self.cluster.addresses[0]}"
             ) from None
         team, until = Team(self.cluster, self._task), time.monotonic() + patience
-        # TensorFlow takes the port over when it is closed.
+        # The listener must be closed before TensorFlow opens the same port.
         with listener:
             while self._missing:
                 listener.settimeout(max(until - time.monotonic(), RETRY))
@@ -78,7 +73,7 @@ class RollCall:
         return team.team()
 
     def _admit(self, line, team):
-        """Adds who calls to the team, if it is a worker that is missing."""
+        """Adds a caller to the team, if it is a missing worker of the same versions."""
         message = line.receive(GRACE) or {}
         index, versions = message.get("worker"), message.get("versions")
         if index in self._missing and versions == _versions():
@@ -92,14 +87,10 @@ class RollCall:
 
 
 def join(cluster: Cluster, patience: float | None = None) -> Team:
-    """Joins the next training of the chief; one that is not there yet is waited for.
-
-    Args:
-        cluster: the `Cluster`.
-        patience: seconds after which this is given up; `None`: never.
+    """Waits for the next training of the chief, at most `patience` seconds, and joins it.
 
     Raises:
-        UserError: where no chief comes, or it has other versions.
+        UserError: where no chief answers, or it has other versions.
     """
     until = time.monotonic() + (patience or float("inf"))
     while time.monotonic() < until:
@@ -119,7 +110,7 @@ def join(cluster: Cluster, patience: float | None = None) -> Team:
 
 
 def _call(cluster):
-    """Calls the chief: the line, and what it answers; nothing where it is not, or not yet, one."""
+    """Calls the chief; returns the line and the answer, which is empty if no chief answers."""
     try:
         line = Line(socket.create_connection(cluster.endpoint, GRACE))
     except OSError:

@@ -1,7 +1,7 @@
-"""Lines between the processes that train together, on which each sees that the others live.
+"""Connections on which the processes that train together notice when one of them ends.
 
-Of a process that dies TensorFlow tells in several ways, not always which one, and not always in
-time. A process that dies closes its line; one whose machine is gone, or that hangs, is silent.
+TensorFlow reports the death of a process in several ways: not always which process, and not always
+soon. Here a process that dies closes its line; one that hangs, or lost its machine, is silent.
 """
 
 import contextlib
@@ -14,13 +14,13 @@ from tfcil.cluster.tf_config import Cluster
 from tfcil.errors import UserError
 
 BEAT = 5.0  # seconds between signs of life
-SILENCE = 60.0  # seconds without one, after which a process counts as dead
-GRACE = 5.0  # seconds for a process to end by itself, or to answer
+SILENCE = 60.0  # seconds without a sign of life, after which a process counts as dead
+GRACE = 5.0  # seconds that a process has to end by itself, or to answer
 LONGEST = 4096  # bytes of a message
 
 
 class MemberDone(Exception):  # noqa: N818 (it is no error)
-    """Ends what a worker does for a task: what follows is writing, and only the chief writes."""
+    """Ends a worker's part in a task: the rest is writing, and only the chief writes."""
 
 
 class Line:
@@ -31,12 +31,12 @@ class Line:
         self._sending = threading.Lock()
 
     def send(self, **message) -> None:
-        """Sends a message; that nobody listens any more shows itself in `receive`."""
+        """Sends a message; if the line is broken, `receive` notices it."""
         with contextlib.suppress(OSError), self._sending:
             self._connection.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self, seconds: float) -> dict | None:
-        """Returns the next message; `None` where the line is closed, silent, or not one of ours."""
+        """Returns the next message; `None` where the line is closed, silent or sends no JSON."""
         try:
             self._connection.settimeout(seconds)
             message = json.loads(self._file.readline(LONGEST))
@@ -51,32 +51,27 @@ class Line:
 
 
 class Team:
-    """The lines of one process: the chief's to every worker, a worker's to the chief.
-
-    Args:
-        cluster: the `Cluster`.
-        task: key of the task that is trained.
-    """
+    """The lines of one process while a task is trained: to all workers, or to the chief."""
 
     def __init__(self, cluster: Cluster, task: str):
         self.cluster, self.task = cluster, task
         self._lines = {}
-        # Whether the training is over, and whether this process has told of a mistake itself.
+        # Set when the training is over, and when this process has reported its own error.
         self._over, self._told = threading.Event(), threading.Event()
         self._telling = threading.Lock()
         # Counts the workers that are ready; on a worker, the chief.
         self._ready = threading.Semaphore(0)
 
     def add(self, index: int, line: Line) -> None:
-        """Begins to watch the line to a process, and to give signs of life on it."""
+        """Starts to watch the line to a process, and to send signs of life on it."""
         self._lines[index] = line
         threading.Thread(target=self._watch, args=(index, line), daemon=True).start()
         threading.Thread(target=self._beat, args=(line,), daemon=True).start()
 
     def team(self) -> "Team":
-        """Returns this team, when every process of it is ready for TensorFlow to connect them.
+        """Returns this team when every process is ready for TensorFlow to connect them.
 
-        Reading its images may take one of them long; in TensorFlow nothing else could be heard.
+        Reading the images may take long, and a process that waits in TensorFlow notices nothing.
         """
         if self.cluster.is_chief:
             for _ in self._lines:
@@ -87,11 +82,7 @@ class Team:
         return self
 
     def end(self) -> None:
-        """Ends the training.
-
-        Raises:
-            MemberDone: on a worker, when the chief says so.
-        """
+        """Ends the training; on a worker, waits for the chief to end it and raises `MemberDone`."""
         if not self.cluster.is_chief:
             self._over.wait()
             raise MemberDone
@@ -99,7 +90,7 @@ class Team:
         self._send(over=True)
 
     def fail(self, error) -> None:
-        """Tells the others of a mistake found here; who finds it too tells it in its own words."""
+        """Sends this process's error to its peers; one that hits it itself prints its own."""
         if self._told.is_set():
             return
         self._told.set()
@@ -108,9 +99,9 @@ class Team:
             self._over.wait(GRACE)
 
     def explained(self, error) -> UserError:
-        """Returns what to tell of an error of TensorFlow.
+        """Turns an error of TensorFlow into a `UserError`.
 
-        Where it comes from a death, this process ends before that.
+        Where another process has died, this process ends first, with a better message.
         """
         self._over.wait(SILENCE + BEAT)
         return UserError(f"Training task {self.task} on several workers stopped: {error}")
@@ -130,7 +121,7 @@ class Team:
             if message is None:
                 self._lose(f"{name} ended during task {self.task}")
             elif "failed" in message:
-                # The main thread mostly finds the same, and ends the process in good order.
+                # The main thread mostly hits the same error, and ends the process in good order.
                 self._told.wait(GRACE)
                 self._lose(f"{name}: {message['failed']}")
             elif "lost" in message:
@@ -142,10 +133,10 @@ class Team:
         line.close()
 
     def _lose(self, text):
-        """Ends this process: its main thread is in TensorFlow, where nothing can wake it."""
+        """Ends this process: its main thread is in TensorFlow, where nothing can interrupt it."""
         if self._told.is_set():
             self._over.set()
-        # One thread tells it, where several lose a line at a time.
+        # Only one thread prints, where several lose their lines at the same time.
         if self._over.is_set() or not self._telling.acquire(blocking=False):
             return
         self._send(lost=text)

@@ -1,4 +1,4 @@
-"""The environment variable TF_CONFIG: which processes train together, and which one this is."""
+"""Reads TF_CONFIG: the processes that train together, and the index of this one."""
 
 import json
 import os
@@ -14,23 +14,14 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """The processes of TF_CONFIG.
-
-    Args:
-        addresses: host:port of each, the chief's first.
-        index: which of them this process is.
-    """
+    """The processes of TF_CONFIG: host:port of each, chief first, and the index of this one."""
 
     addresses: tuple[str, ...]
     index: int
 
     @classmethod
     def here(cls) -> "Cluster":
-        """Reads TF_CONFIG.
-
-        Raises:
-            UserError: where it is not set, or not that of a chief and workers.
-        """
+        """Reads TF_CONFIG; raises a `UserError` where it does not describe a chief and workers."""
         text = os.environ.get("TF_CONFIG")
         try:
             return cls(*_addresses_and_index(json.loads(text or "")))
@@ -42,11 +33,11 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process is the one that writes."""
+        """Whether this process is the chief, which writes the results."""
         return self.index == 0
 
     def name(self, index: int) -> str:
-        """Returns what messages call a process."""
+        """Returns the name of a process in messages."""
         return f"{f'worker {index}' if index else 'the chief'} ({self.addresses[index]})"
 
     @property
@@ -57,7 +48,7 @@ class Cluster:
 
 def _addresses_and_index(config):
     jobs, task = config["cluster"], config["task"]
-    # As TensorFlow has it: without a chief, the first worker is the chief.
+    # As in TensorFlow: without a chief, the first worker is the chief.
     sizes = {job: len(jobs.get(job, [])) for job in ("chief", "worker")}
     addresses = tuple(address for job in sizes for address in jobs.get(job, []))
     valid = (

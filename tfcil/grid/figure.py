@@ -1,4 +1,4 @@
-"""The picture of a grid: the accuracies of all variants."""
+"""Draws the picture of a grid: the accuracies of all variants."""
 
 import itertools
 
@@ -18,14 +18,10 @@ INCHES_PER_ROW = 0.24
 
 
 def draw_variants(path, variants) -> None:
-    """Draws the mean and the range over the seeds: a row per variant, a colour per loss.
+    """Draws mean and range over the seeds into a PNG: a row per variant, a colour per loss.
 
     Each memory budget has its own panel: accuracies without exemplars are so much lower that they
-    would hide differences between the others.
-
-    Args:
-        path: the PNG file.
-        variants: list of `tfcil.grid.results.Variant`, those of a method in a row.
+    would hide differences between the others. Variants of the same method must be adjacent.
     """
     losses = list(dict.fromkeys(map(label_of, variants)))
     colors = {loss: pyplot.get_cmap("tab10")(number) for number, loss in enumerate(losses)}
@@ -51,14 +47,13 @@ def draw_variants(path, variants) -> None:
 
 
 def label_of(variant) -> str:
-    """Names the loss, and the correction where it is neither the method's own nor none."""
-    method = variant.params.method
-    usual = method.correction in ("default", "none")
-    return method.loss if usual else f"{method.loss}, {method.correction}"
+    """Names the loss, and the correction where it is neither `default` nor `none`."""
+    loss, correction = variant.params.method.loss, variant.params.method.correction
+    return loss if correction in ("default", "none") else f"{loss}, {correction}"
 
 
 def _rows(variants) -> list[float]:
-    """Returns the height of each variant's row; methods are set apart."""
+    """Returns the position of each variant's row, with a gap between methods."""
     rows = [0.0]
     for before, after in itertools.pairwise(variants):
         same = before.params.method.name == after.params.method.name

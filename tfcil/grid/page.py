@@ -1,6 +1,7 @@
-"""The page of a grid: Markdown with what was run, how, and the results."""
+"""Writes the page of a grid: Markdown with the runs, the hardware, the time and the results."""
 
 import statistics
+from collections import defaultdict
 from pathlib import Path
 
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
@@ -32,13 +33,10 @@ bsce. AIA: bsce minus ce (or nca), in points."""
 
 
 def write_page(grid, runs, command: str, bases) -> None:
-    """Writes the page of a grid, OUTPUT.md, and its figure, OUTPUT.png.
+    """Writes the page of a `Grid`, OUTPUT.md, and its figure, OUTPUT.png.
 
-    Args:
-        grid: the contents of the grid file.
-        runs: list of `tfcil.grid.plan.Run`, finished or not.
-        command: the command line that writes the page.
-        bases: the records of the first tasks that variants share.
+    `runs` has each `Run`, finished or not; `bases` the records of the first tasks that variants
+    share; `command` is the command line that writes the page.
     """
     variants = collect(runs)
     page, picture = (Path(f"{grid.output}.{suffix}") for suffix in ("md", "png"))
@@ -59,10 +57,10 @@ def write_page(grid, runs, command: str, bases) -> None:
 
 
 def _measured(variants, bases) -> str:
-    """Says on what machine and how long; warns of runs of different code."""
+    """Describes hardware and time; warns of runs of different code."""
     records = [record for variant in variants for record in variant.records.values()]
     workers = sorted({record["workers"] for record in records})
-    # Runs of several calls count as if they had all been made in one.
+    # As if one call had made all runs.
     minutes = sum(record["seconds"] for record in [*records, *bases]) / max(workers) / 60
     text = (
         f"{len(records)} runs and {len(bases)} shared first tasks took {minutes:.1f} minutes with "
@@ -76,7 +74,7 @@ def _measured(variants, bases) -> str:
 
 
 def _figures(variants) -> dict[str, str]:
-    """Returns the columns in percent that a variant has a value for: title and path in a record."""
+    """Returns title and figure of each column in percent that any variant has values for."""
     figures = {title: f"metrics.{name}" for title, name in ACCURACIES.items()}
     for rule in all_rules():
         if rule != primary():
@@ -87,11 +85,8 @@ def _figures(variants) -> dict[str, str]:
     figures |= {
         measure.title: f"metrics.measures.{name}" for name, measure in all_measures().items()
     }
-    return {
-        title: figure
-        for title, figure in figures.items()
-        if any(variant.values(figure) for variant in variants)
-    }
+    shown = {figure for figure in figures.values() if any(one.values(figure) for one in variants)}
+    return {title: figure for title, figure in figures.items() if figure in shown}
 
 
 def _legend(variants) -> str:
@@ -115,8 +110,8 @@ def _table(variants, num_seeds) -> str:
         rows.append(
             [
                 variant.name + partly,
-                *(_spread(variant.values(figure), 100, 1) for figure in figures.values()),
-                _spread(variant.values(CPU_SECONDS), 1, 1),
+                *(_spread(variant.values(figure), 100) for figure in figures.values()),
+                _spread(variant.values(CPU_SECONDS)),
                 f"{variant.mean(PASSES):,.0f}",
             ]
         )
@@ -135,20 +130,18 @@ def _correction_table(variants) -> list[str]:
 
 
 def _unfinished(runs) -> list[str]:
-    failed: dict[str, list] = {}
-    missing: dict[str, list] = {}
+    failed, missing = defaultdict(list), defaultdict(list)
     for run in runs:
         record = run.record()
         if record is None:
-            missing.setdefault(run.variant, []).append(run.seed)
+            missing[run.variant].append(run.seed)
         elif "failed" in record:
             line = record["failed"].replace("`", "'")
-            failed.setdefault(f"{run.variant}: `{line}`", []).append(run.seed)
+            failed[f"{run.variant}: `{line}`"].append(run.seed)
     parts = []
     for title, seeds_of in (("## Failed runs", failed), ("## Not run yet", missing)):
-        if seeds_of:
-            rows = [f"* seed {_listed(seeds)}, {name}" for name, seeds in seeds_of.items()]
-            parts += [title, "\n".join(rows)]
+        rows = [f"* seed {_listed(seeds)}, {name}" for name, seeds in seeds_of.items()]
+        parts += [title, "\n".join(rows)] if rows else []
     return parts
 
 
@@ -156,14 +149,11 @@ def _listed(values) -> str:
     return " and ".join(map(str, values))
 
 
-def _spread(values, factor, digits) -> str:
-    """Mean and sample standard deviation; one value has no deviation, none no mean."""
-    if not values:
-        return "-"
-    mean = f"{factor * statistics.fmean(values):.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ± {factor * statistics.stdev(values):.{digits}f}"
+def _spread(values, factor=1) -> str:
+    """Writes mean ± sample standard deviation; of one value, the value; of none, `-`."""
+    figures = [statistics.fmean(values)] if values else []
+    figures += [statistics.stdev(values)] if len(values) > 1 else []
+    return " ± ".join(f"{factor * figure:.1f}" for figure in figures) or "-"
 
 
 def _markdown(rows) -> str:

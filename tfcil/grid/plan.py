@@ -1,9 +1,8 @@
-"""What a grid file asks for: variants of one params.yaml, each run with every seed."""
+"""Reads a grid file: variants of one params.yaml, each run with every seed."""
 
 import hashlib
 import json
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +16,9 @@ from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import UserError
 from tfcil.files import read_json
 from tfcil.stages.layout import Layout
-from tfcil.stages.run import stage
+from tfcil.stages.recipes import settings_of
 
-# With recipes/FIRST.json, all that decides the prepared data and the training of the first task.
+# With the settings of the first task, they decide the prepared data and the first training.
 SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "tasks", "model")
 
 
@@ -65,13 +64,8 @@ class Grid(Section):
 class Run:
     """One variant with one seed.
 
-    Attributes:
-        variant: its name.
-        seed: its seed.
-        folder: where it runs.
-        text: contents of its params.yaml.
-        params: the same, checked; None where it is refused.
-        refused: why it is refused.
+    `text` is its params.yaml; `params` are the same settings, checked. Where they are wrong,
+    `params` is None and `refused` says why.
     """
 
     variant: str
@@ -82,7 +76,7 @@ class Run:
     refused: str = ""
 
     def record(self) -> dict | None:
-        """Returns what came of the run, None where it has not ended with these settings."""
+        """Returns the result of the run, None if it has not ended with these settings."""
         if self.refused:
             return {"failed": self.refused}
         settings, record = Layout(self.folder).params, record_of(self.folder)
@@ -92,32 +86,28 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the run needs not be done again."""
+        """Whether the run has ended without a failure."""
         record = self.record()
         return record is not None and "failed" not in record
 
 
 def record_of(folder) -> Path:
-    """The file with what came of a run; it is there when the run has ended."""
+    """Returns the file with the result of a run; it exists when the run has ended."""
     return Path(folder) / "record.json"
 
 
 def load_grid(file) -> Grid:
-    """Reads and checks a grid file; one that is wrong is a `UserError` of one line."""
+    """Reads a grid file; raises a `UserError` of one line where it is wrong."""
     return Grid.of(read_yaml(file), source=str(file))
 
 
 def plan_runs(grid: Grid, file, folder) -> list[Run]:
-    """Lists the runs of a grid, all variants with the first seed before those with the next.
+    """Lists the runs of a grid file: all variants with the first seed, then with the next.
 
-    Args:
-        grid: the contents of the grid file.
-        file: the grid file.
-        folder: the folder that each run gets a folder in.
+    Each run has its own folder in `folder`. A variant with wrong settings is a refused run.
 
     Raises:
-        UserError: where the params.yaml can't be read. A variant that it does not allow is a run
-            that is refused.
+        UserError: where the params.yaml of the grid can't be read.
     """
     source = Path(file).parent / grid.params
     return [
@@ -147,15 +137,11 @@ def _folder_name(variant: str) -> str:
 
 
 def base_of(params: Params) -> str:
-    """Computes a digest of all that decides the first task, code aside.
+    """Computes the digest of everything that decides the first task.
 
     Variants of the same digest share their prepared data and the training of the first task.
     """
-    first = next(iter(params.tasks))
     sections = params.model_dump(mode="json", include=set(SECTIONS_OF_BASE))
-    with tempfile.TemporaryDirectory() as folder:
-        layout = Layout.of(folder)
-        stage("recipes")(layout, params)
-        recipe = layout.recipe(first).read_bytes()
-    decides = json.dumps(sections, sort_keys=True).encode() + recipe
-    return hashlib.sha256(decides).hexdigest()[:16]
+    settings = settings_of(params, next(iter(params.tasks))).model_dump_json()
+    decides = json.dumps(sections, sort_keys=True) + settings
+    return hashlib.sha256(decides.encode()).hexdigest()[:16]

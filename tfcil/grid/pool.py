@@ -1,4 +1,4 @@
-"""Worker processes with one thread each: faster on a few cores than one process with them all."""
+"""Worker processes of one thread each: on a few cores, faster than one process of many threads."""
 
 import contextlib
 import multiprocessing
@@ -23,26 +23,20 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that did not end well, and why in one line."""
+    """Says in one line why a job failed."""
 
     line: str
 
 
 class Pool:
-    """Worker processes, to be used as a context; leaving it ends them at once.
+    """A context with worker processes; leaving it ends them at once.
 
-    A worker lives on from job to job, so libraries are imported once. What it prints goes to
-    worker-N.log.
-
-    Args:
-        workers: how many.
-        folder: where the logs go.
+    A worker runs many jobs, so it imports libraries once. It prints to FOLDER/worker-N.log.
     """
 
     def __init__(self, workers: int, folder):
         self._logs = [Path(folder) / f"worker-{number}.log" for number in range(workers)]
-        self._connections = [None] * workers
-        self._processes = [None] * workers
+        self._processes, self._connections = [None] * workers, [None] * workers
 
     def __enter__(self):
         return self
@@ -53,13 +47,9 @@ class Pool:
             process.join()
 
     def run(self, jobs):
-        """Runs jobs, each on the first worker that is free.
+        """Runs jobs, pairs of a key and a function without arguments that can be pickled.
 
-        Args:
-            jobs: pairs of a key and a function without arguments that can be pickled.
-
-        Yields:
-            Pairs of a job's key, and what its function returned or a `Failure`, as they end.
+        Yields the key and the function's result, or a `Failure`, of each job as it ends.
         """
         waiting, busy = deque(jobs), {}
         free = deque(range(len(self._processes)))
@@ -86,7 +76,7 @@ class Pool:
         process = spawn.Process(target=_serve, args=(other, self._logs[number]), daemon=True)
         with _environment(ENVIRONMENT):
             process.start()
-        # With the worker's end open here, its death would not be noticed.
+        # With the worker's end open here, the connection would outlive the worker.
         other.close()
         self._processes[number], self._connections[number] = process, connection
         return connection
@@ -94,7 +84,7 @@ class Pool:
     def _outcome(self, connection, number):
         try:
             return connection.recv()
-        except (EOFError, ConnectionError):  # reset, where it died with its job unread
+        except (EOFError, ConnectionError):  # ConnectionError: it died before it read its job
             process = self._processes[number]
             process.join()
             return Failure(f"the worker process ended with code {process.exitcode}")
@@ -102,20 +92,19 @@ class Pool:
 
 @contextlib.contextmanager
 def _environment(variables):
-    """Sets environment variables for the processes that are started meanwhile."""
+    """Sets environment variables for the processes started in this context."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name in variables:
-            del os.environ[name]
+        os.environ.clear()
         os.environ.update(before)
 
 
 def _serve(connection, log) -> None:
-    """Does one job after the other until the parent process has no more."""
-    # Ctrl-C reaches every process of the terminal; the parent ends its workers itself.
+    """Runs jobs until the parent process closes the connection."""
+    # Ctrl-C reaches every process of the terminal, but the parent ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +124,6 @@ def _serve(connection, log) -> None:
 
 
 def _end_with_parent() -> None:
-    """Ends this process with its parent, however that was killed, and not after its training."""
+    """Ends this process as soon as its parent ends, even by SIGKILL."""
     multiprocessing.parent_process().join()
     os._exit(1)

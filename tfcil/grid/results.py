@@ -1,4 +1,4 @@
-"""The records of a grid, gathered by variant."""
+"""Collects the records of a grid by variant."""
 
 import statistics
 from dataclasses import dataclass
@@ -9,27 +9,14 @@ from tfcil.config.params import Params
 
 @dataclass(frozen=True)
 class Variant:
-    """The finished runs of one variant.
-
-    Attributes:
-        name: its name.
-        params: its settings, with any of its seeds.
-        records: contents of record.json, by seed.
-    """
+    """The finished runs of one variant: `params` with any seed, and record.json by seed."""
 
     name: str
     params: Params
     records: dict[int, dict]
 
     def values(self, figure: str) -> list[float]:
-        """Looks a figure up in every record.
-
-        Args:
-            figure: its path in a record, such as `"metrics.last_accuracy"`.
-
-        Returns:
-            A list of one number per seed; empty if any record lacks the figure.
-        """
+        """Returns a figure of each seed, such as `"metrics.last_accuracy"`; [] if one lacks it."""
         found = [_look_up(record, figure.split(".")) for record in self.records.values()]
         return [] if None in found else found
 
@@ -45,32 +32,21 @@ def _look_up(record, path):
 
 
 def collect(runs) -> list[Variant]:
-    """Gathers the finished runs by variant, those of a method in a row, in the order of the file.
-
-    Args:
-        runs: list of `tfcil.grid.plan.Run`.
-    """
+    """Collects the finished runs by variant: by method, then in the order of the file."""
+    order = [run.variant for run in runs]
     variants: dict[str, Variant] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: order.index(run.variant)):
         if run.finished:
             variant = variants.setdefault(run.variant, Variant(run.variant, run.params, {}))
             variant.records[run.seed] = run.record()
-    methods = list(dict.fromkeys(run.params.method.name for run in runs if run.params))
-    order = list(dict.fromkeys(run.variant for run in runs))
-    return sorted(
-        variants.values(),
-        key=lambda one: (methods.index(one.params.method.name), order.index(one.name)),
-    )
+    methods = [run.params.method.name for run in runs if run.params]
+    return sorted(variants.values(), key=lambda one: methods.index(one.params.method.name))
 
 
 def loss_pairs(variants) -> list[tuple[Variant, Variant]]:
-    """Finds the variants with bsce that differ from one with ce or nca in loss and correction only.
+    """Pairs each variant with ce or nca with the ones with bsce that are otherwise equal.
 
-    Args:
-        variants: list of `Variant`.
-
-    Returns:
-        Pairs of a variant with ce or nca and its counterpart with bsce.
+    Their corrections may differ.
     """
     return [
         (other, bsce)
@@ -83,6 +59,6 @@ def loss_pairs(variants) -> list[tuple[Variant, Variant]]:
 
 
 def _all_but_loss(variant) -> dict:
-    # Options of a correction decide nothing where another one or none is in use.
+    # Options of a correction have no effect where another one or none is in use.
     ignored = {"seed": True, "method": {"loss", "correction"}, "options": set(names("correction"))}
     return variant.params.model_dump(exclude=ignored)

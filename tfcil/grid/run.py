@@ -1,9 +1,9 @@
-"""Runs what is missing of a grid, and writes its page."""
+"""Runs the unfinished runs of a grid, and writes its page."""
 
-import functools
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from tfcil.components.code import code_digest
@@ -17,27 +17,19 @@ from tfcil.stages.layout import Layout
 from tfcil.stages.run import ONCE, PER_TASK
 
 BASES = ".bases"
-# With the components in use, the code that decides a run's figures.
+# With the components in use, this code decides a run's figures.
 DECIDING = (*(f"tfcil.stages.{name}" for name in (*ONCE, *PER_TASK)), "tfcil.report.results")
 
 
 def run_grid(file, workers: int | None = None, only=()) -> bool:
-    """Runs what is missing of a grid under runs/NAME of the current folder, and writes its page.
+    """Runs the unfinished runs of a grid file NAME.yaml in runs/NAME, and writes its page.
 
-    Args:
-        file: the grid file.
-        workers: number of processes; None: one per core.
-        only: names of variants; none: all.
-
-    Returns:
-        Whether every run that was asked for is finished.
-
-    Raises:
-        UserError: where the grid file or its params.yaml is wrong.
+    Runs the variants `only`, by default all, in as many processes as `workers`, by default one per
+    core. Returns whether all these runs are finished now.
     """
     grid, folder = load_grid(file), Path("runs") / Path(file).stem
     if workers is not None and workers < 1:
-        raise UserError(f"Expected a worker at least. Received: workers={workers}")
+        raise UserError(f"Expected at least one worker. Received: workers={workers}")
     for name in only:
         if name not in grid.runs:
             raise UserError(
@@ -61,18 +53,17 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
 
 
 def _records_of_bases(runs, folder) -> list[dict]:
-    """By what the runs say that they began with: the code may give other digests by now."""
+    """Reads the records of the first tasks that the runs name: `base_of` may differ by now."""
     names = sorted({run.record()["base"] for run in runs if run.finished})
     records = [record_of(folder / BASES / name) for name in names]
     return [read_json(record) for record in records if record.exists()]
 
 
 def _run_missing(missing: list[Run], bases, folder, workers) -> None:
-    """First the tasks that variants share, then the variants; both in the same processes."""
+    """Trains the first tasks that variants share, then runs the variants, in the same processes."""
     sharing = {bases[run]: run for run in missing if not bases[run].exists()}
     jobs = [
-        (base, functools.partial(train_base, base, run.text, code=_code_of(run)))
-        for base, run in sharing.items()
+        (base, partial(train_base, base, run.text, _code_of(run))) for base, run in sharing.items()
     ]
     broken = {}
     try:
@@ -80,8 +71,8 @@ def _run_missing(missing: list[Run], bases, folder, workers) -> None:
             for number, (base, outcome) in enumerate(pool.run(jobs), 1):
                 if isinstance(outcome, Failure):
                     broken[base] = outcome
-                told = f"failed: {outcome.line}" if base in broken else f"{outcome:.0f} s"
-                print(f"[first task {number} of {len(jobs)}] {told}", flush=True)
+                result = f"failed: {outcome.line}" if base in broken else f"{outcome:.0f} s"
+                print(f"[first task {number} of {len(jobs)}] {result}", flush=True)
             for run in missing:
                 if bases[run] in broken:
                     _keep_failure(run, broken[bases[run]])
@@ -94,32 +85,27 @@ def _run_missing(missing: list[Run], bases, folder, workers) -> None:
 
 def _run_variants(pool, runs, bases, workers) -> None:
     jobs = [
-        (
-            run,
-            functools.partial(
-                run_variant, run.folder, run.text, bases[run], _code_of(run), workers
-            ),
-        )
+        (run, partial(run_variant, run.folder, run.text, bases[run], _code_of(run), workers))
         for run in runs
     ]
     began = time.perf_counter()
     for number, (run, outcome) in enumerate(pool.run(jobs), 1):
         if isinstance(outcome, Failure):
             _keep_failure(run, outcome)
-            told = f"failed: {outcome.line}"
+            result = f"failed: {outcome.line}"
         else:
             metrics = outcome["metrics"]
-            told = (
+            result = (
                 f"AIA {metrics['average_incremental_accuracy']:.3f}, "
                 f"last {metrics['last_accuracy']:.3f}, {outcome['seconds']:.0f} s"
             )
         left = (time.perf_counter() - began) / number * (len(runs) - number) / 60
         position = f"[{number} of {len(runs)}]"
-        print(f"{position} {_name(run)}: {told}; about {left:.0f} minutes left", flush=True)
+        print(f"{position} {_name(run)}: {result}; about {left:.0f} minutes left", flush=True)
 
 
 def _keep_failure(run: Run, failure: Failure) -> None:
-    """Writes what the page tells of the run; the next call tries it again."""
+    """Records the failure for the page; the next call of `run_grid` tries the run again."""
     run.folder.mkdir(parents=True, exist_ok=True)
     Layout(run.folder).params.write_text(run.text, encoding="utf-8")
     write_json(record_of(run.folder), {"failed": failure.line})

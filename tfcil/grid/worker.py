@@ -1,5 +1,6 @@
-"""What a worker process does: the first task that variants share, and whole runs."""
+"""The jobs of a worker process: to train a first task that variants share, or a whole run."""
 
+import contextlib
 import csv
 import functools
 import os
@@ -13,51 +14,35 @@ from tfcil.grid.plan import record_of
 from tfcil.stages.layout import Layout
 from tfcil.stages.run import LAST, ONCE, PER_TASK, stage
 
-# `stage` takes what is alive out of garbage collection, which must not happen again and again in
-# a process that lives long: each run's models would stay.
+# `stage` exempts all living objects from garbage collection: done before every run, that would keep
+# the models of all runs in memory.
 _stage = functools.cache(stage)
 
 
 def train_base(folder, text: str, code: str) -> float:
-    """Prepares the data and trains the first task, which variants share.
+    """Prepares the data and trains the first task, which variants share; returns the seconds.
 
-    Args:
-        folder: it appears when all is done.
-        text: params.yaml of one of the variants.
-        code: digest of the code, kept in the record.
-
-    Returns:
-        The seconds it took.
+    `text` is the params.yaml of one of the variants, `code` a digest for the record. The folder
+    appears when everything is done.
     """
-    _load_stages()
-    began = time.perf_counter()
-    with write_atomically(folder) as aside:
-        layout, params = _open(aside, text)
+    with _experiment(folder, text) as (layout, params):
+        began = time.perf_counter()
         for name in ONCE:
             _stage(name)(layout, params)
         _stage("train")(layout, params, next(iter(params.tasks)))
         seconds = time.perf_counter() - began
-        write_json(record_of(aside), {"seconds": seconds, "code": code})
+        write_json(record_of(layout.root), {"seconds": seconds, "code": code})
     return seconds
 
 
 def run_variant(folder, text: str, base, code: str, workers: int) -> dict:
-    """Runs a whole chain but for what the variants share.
+    """Runs all stages but those that `train_base` has run in `base`; returns the record.
 
-    Args:
-        folder: it appears when all is done.
-        text: its params.yaml.
-        base: the folder of `train_base`.
-        code: digest of the code, kept in the record.
-        workers: how many processes share the machine, kept in the record.
-
-    Returns:
-        The record.
+    `code` and the number of `workers` on this machine go into the record. The folder appears when
+    everything is done.
     """
-    _load_stages()
-    began = time.perf_counter()
-    with write_atomically(folder) as aside:
-        layout, params = _open(aside, text)
+    with _experiment(folder, text) as (layout, params):
+        began = time.perf_counter()
         _link_base(Path(base), layout)
         _stage("recipes")(layout, params)
         wall = cpu = 0.0
@@ -83,25 +68,24 @@ def run_variant(folder, text: str, base, code: str, workers: int) -> dict:
             "machine": _machine(),
             "code": code,
         }
-        write_json(record_of(aside), record)
+        write_json(record_of(layout.root), record)
     return record
 
 
-def _load_stages() -> None:
+@contextlib.contextmanager
+def _experiment(folder, text):
+    """Yields layout and params of a new experiment, with all stages imported."""
     for name in (*ONCE, *PER_TASK, *LAST):
         _stage(name)
-
-
-def _open(folder, text):
-    """Begins a folder with its params.yaml."""
-    folder.mkdir()
-    layout = Layout.of(folder)
-    layout.params.write_text(text, encoding="utf-8")
-    return layout, load_params(layout.params)
+    with write_atomically(folder) as aside:
+        layout = Layout(aside)
+        aside.mkdir()
+        layout.params.write_text(text, encoding="utf-8")
+        yield layout, load_params(layout.params)
 
 
 def _link_base(base, layout) -> None:
-    """Takes over all that the variants share; stages replace files, so a link is never written."""
+    """Links the shared files into the folder; stages replace files, so none writes into a link."""
     own = (layout.params, layout.recipe("").parent, record_of(layout.root))
     names = shutil.ignore_patterns(*(path.name for path in own))
     shutil.copytree(base, layout.root, ignore=names, copy_function=_link, dirs_exist_ok=True)
@@ -115,30 +99,18 @@ def _link(source, target) -> None:
 
 
 def images_seen(curve) -> int:
-    """Counts the images that a task's training went through, all its phases together.
-
-    Args:
-        curve: curves/KEY.csv; the column `images` counts those of a row.
-    """
+    """Sums up the column `images` of curves/KEY.csv."""
     with open(curve, newline="", encoding="utf-8") as file:
         return sum(int(float(row["images"])) for row in csv.DictReader(file))
 
 
 def _machine() -> str:
-    """What the seconds were measured on."""
+    """Describes what the seconds were measured on."""
     import keras
     import tensorflow as tf
 
-    gpus = [
-        tf.config.experimental.get_device_details(gpu)["device_name"]
-        for gpu in tf.config.get_visible_devices("GPU")
-    ]
+    from tfcil.stages.training_log import devices, processor
+
+    gpus = [name for name in devices() if name.upper() != "CPU"]
     versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    return ", ".join([_processor(), f"{os.cpu_count()} cores", *gpus, versions])
-
-
-def _processor() -> str:
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "unknown processor"
+    return ", ".join([processor(), f"{os.cpu_count()} cores", *gpus, versions])

@@ -1,4 +1,4 @@
-"""A project of a person's own: params.yaml for their images, and the pipeline in dvc.yaml."""
+"""Begins a project with a person's images: params.yaml, and the pipeline in dvc.yaml."""
 
 import re
 import shutil
@@ -19,18 +19,13 @@ _HEAD = """\
 
 
 def create_project(folder, images, class_names, image_size=64, backbone="resnet18", force=False):
-    """Writes params.yaml and dvc.yaml for images of one's own; the first task has all classes.
+    """Writes params.yaml and dvc.yaml for a person's images, and the files that these need.
 
-    Args:
-        folder: the project's folder.
-        images: path of the images, from the project's folder: a folder, or a CSV file.
-        class_names: names of the classes that there are now.
-        image_size: side in pixels that images are resized to.
-        backbone: name of the network.
-        force: overwrite other files of these names.
+    `images` is the path of a folder or CSV file, relative to the project's folder; the first task
+    has all of `class_names`.
 
     Raises:
-        UserError: where one of the files is there already.
+        UserError: where params.yaml or dvc.yaml exists already, unless `force` is set.
     """
     folder = Path(folder)
     for name in ("params.yaml", "dvc.yaml"):
@@ -38,11 +33,9 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
             raise UserError(f"Expected no {name} here; --force overwrites it. Received: {name}")
     text = find_preset("own_images").read_text(encoding="utf-8")
     for key, value in {"path": images, "image_size": image_size, "backbone": backbone}.items():
-        # As YAML writes it: a path may hold what means something to YAML.
-        written = yaml.safe_dump(value, width=999).removesuffix("...\n").strip()
-        text = re.sub(
-            rf"^  {key}: \S+", lambda _, k=key, w=written: f"  {k}: {w}", text, flags=re.M
-        )
+        # A path may contain characters with a meaning in YAML.
+        line = f"  {key}: " + yaml.safe_dump(value, width=999).removesuffix("...\n").strip()
+        text = re.sub(rf"^  {key}: \S+", lambda _, line=line: line, text, flags=re.M)
     with write_atomically(folder / "params.yaml") as aside:
         aside.write_text(text, encoding="utf-8")
     first = {"classes": list(class_names), "after": "start", "recipe": "base"}
@@ -57,13 +50,13 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
 
 
 def _ignore_outputs(path, pipeline) -> None:
-    """Adds what the pipeline writes to .gitignore; DVC would make one in each folder."""
+    """Lists what the pipeline writes in .gitignore; DVC would make one in each folder."""
     written = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     wanted = ["/checkpoints/"]
     for stage in pipeline["stages"].values():
         for out in stage.get("do", stage)["outs"]:
             top = out.split("/")[0]
-            # The person's own images may lie in data/, too.
+            # The person's images may be in data/, too.
             wanted.append(f"/{out}" if top == "data" else f"/{top}/")
     lines = [*written, *(line for line in dict.fromkeys(wanted) if line not in written)]
     with write_atomically(path) as aside:
@@ -71,19 +64,18 @@ def _ignore_outputs(path, pipeline) -> None:
 
 
 def own_pipeline() -> str:
-    """Returns a dvc.yaml that calls the installed tfcil and watches the images of params.yaml.
+    """Returns a dvc.yaml that calls the installed tfcil, and depends on the images of params.yaml.
 
-    It is this repository's own without the code among the dependencies, so the two never differ.
+    It is this repository's dvc.yaml with other commands, and without dependencies on code.
     """
     source = packaged("dvc.yaml", "dvc.yaml")
     pipeline = yaml.safe_load(source.read_text(encoding="utf-8"))
     for name, stage in pipeline["stages"].items():
         stage = stage.get("do", stage)
         stage["deps"] = [one for one in stage["deps"] if not one.startswith(_OWN_CODE)]
+        stage["deps"] += ["${dataset.path}"] if name == "prepare" else []
+        if not stage["deps"]:
+            del stage["deps"]
         stage["cmd"] = re.sub(r"python pipelines/\w+\.py", f"tfcil stage {name}", stage["cmd"])
-    pipeline["stages"]["prepare"]["deps"].append("${dataset.path}")
-    for stage in pipeline["stages"].values():
-        if not stage.get("do", stage)["deps"]:
-            del stage.get("do", stage)["deps"]
     text = yaml.safe_dump(pipeline, sort_keys=False, width=100, allow_unicode=True)
     return text.replace("pipelines/plots/", "plots/")

@@ -1,9 +1,8 @@
-"""What of an experiment is learned, what is pending and why, and what the memory holds."""
+"""Shows which tasks are learned, which are pending and why, and how full the memory is."""
 
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -17,80 +16,46 @@ from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
 
 
-@dataclass(frozen=True)
-class TaskStatus:
-    """What there is of one task.
+def reasons_to_train(layout, params, changed) -> dict[str, str | None]:
+    """Returns why `dvc repro` would train each task, `None` where it is learned.
 
-    Args:
-        key: of the task.
-        classes: how many it brings, or their names.
-        pending: why `dvc repro` would train it, or `None` where it is learned.
-        accuracy: on all test images of the classes seen after it, or `None`.
-        exemplars: kept after it, or `None`.
+    `changed` comes from `changed_stages`.
     """
-
-    key: str
-    classes: int | list[str]
-    pending: str | None
-    accuracy: float | None
-    exemplars: int | None
-
-
-def status_of(layout, params, changed) -> list[TaskStatus]:
-    """Looks at the files of each task.
-
-    Args:
-        layout: where the files lie.
-        params: the whole params.yaml.
-        changed: as `changed_stages` returns it.
-    """
-    found, before = [], None
-    for key, task in params.tasks.items():
-        pending = f"after {before}" if before else _pending(layout, params, key, changed)
-        before = key if pending else None
-        evaluation, memory = layout.evaluation(key), layout.memory(key)
-        learned = pending is None
-        found.append(
-            TaskStatus(
-                key,
-                task.classes,
-                pending,
-                _accuracy(evaluation) if learned and evaluation.exists() else None,
-                len(load_npz(memory, "labels")[0]) if learned and memory.exists() else None,
-            )
-        )
-    return found
+    reasons, before = {}, None
+    for key in params.tasks:
+        reasons[key] = f"after {before}" if before else _reason(layout, params, key, changed)
+        before = key if reasons[key] else None
+    return reasons
 
 
-def _pending(layout, params, key, changed) -> str | None:
+def _reason(layout, params, key, changed) -> str | None:
     if not layout.model(key).exists():
         return "new"
     known = read_json(layout.class_names(key))["classes"]
     classes = params.tasks[key].classes
-    num_new = classes if isinstance(classes, int) else len(classes)
-    if isinstance(classes, list) and known[-num_new:] != classes:
+    if isinstance(classes, list) and known[-len(classes) :] != classes:
         return "other classes"
     try:
         written = read_json(layout.recipe(key))
     except UserError:
         return "no recipe"
-    if written != json.loads(settings_of(params, key).model_dump_json()):
+    if written != settings_of(params, key).model_dump(mode="json"):
         return "other settings"
-    reasons = changed.get(f"train@{key}")
-    return reasons and f"changed: {', '.join(reasons)}"
+    names = changed.get(f"train@{key}")
+    return f"changed: {', '.join(names)}" if names else None
 
 
-def _accuracy(path) -> float:
-    evaluation = read_json(path)
-    return sum(evaluation["correct"][primary()]) / sum(evaluation["images"])
+def _accuracy(path) -> float | None:
+    evaluation = read_json(path) if path.exists() else None
+    return evaluation and sum(evaluation["correct"][primary()]) / sum(evaluation["images"])
+
+
+def _exemplars(path) -> int | None:
+    return len(load_npz(path, "labels")[0]) if path.exists() else None
 
 
 def changed_stages(layout) -> dict[str, list[str]]:
-    """Asks DVC what each stage would run for: names of files, or `command`.
-
-    Args:
-        layout: where the files lie; where they are no DVC project, nothing is known.
-    """
+    """Asks DVC which changes make it run a stage again: names of files, or `command`."""
     if not (layout.root / "dvc.yaml").exists():
         return {}
     command = [sys.executable, "-m", "dvc", "status", "--json"]
@@ -98,51 +63,43 @@ def changed_stages(layout) -> dict[str, list[str]]:
     if done.returncode:
         return {}
     return {
-        stage.removeprefix("dvc.yaml:"): _reasons(changes)
+        stage.removeprefix("dvc.yaml:"): _changed(changes)
         for stage, changes in json.loads(done.stdout or "{}").items()
     }
 
 
-def _reasons(changes) -> list[str]:
+def _changed(changes) -> list[str]:
     names = []
     for change in changes:
         if isinstance(change, str):
             names.append(change.removeprefix("changed "))
-            continue
-        for files in change.values():
-            names.extend(files)
+        else:
+            names += [file for files in change.values() for file in files]
     return list(dict.fromkeys(names))
 
 
 def print_status(root=".") -> None:
-    """Prints the state of each task, what the memory holds, and what waits to be added.
-
-    Args:
-        root: folder with params.yaml.
-
-    Raises:
-        UserError: where params.yaml or a file of a task is missing or wrong.
-    """
+    """Prints the status of each task, the size of the memory, and the classes in no task."""
     layout = Layout.of(root)
     params = load_params(layout.params)
     changed = changed_stages(layout)
-    console, tasks = Console(), status_of(layout, params, changed)
-    table = Table()
-    for column, justify in (
-        *(("task", "right"), ("classes", "left"), ("state", "left")),
-        *(("accuracy", "right"), ("exemplars", "right")),
-    ):
-        table.add_column(column, justify=justify)
-    for task in tasks:
+    reasons = reasons_to_train(layout, params, changed)
+    console, table = Console(), Table()
+    for column in ("task", "classes", "state", "accuracy", "exemplars"):
+        table.add_column(column, justify="left" if column in ("classes", "state") else "right")
+    for key, reason in reasons.items():
+        accuracy = None if reason else _accuracy(layout.evaluation(key))
+        exemplars = None if reason else _exemplars(layout.memory(key))
         table.add_row(
-            task.key,
-            _shown(task.classes),
-            "learned" if task.pending is None else f"pending ({task.pending})",
-            "-" if task.accuracy is None else f"{task.accuracy:.3f}",
-            "-" if task.exemplars is None else str(task.exemplars),
+            key,
+            _shown(params.tasks[key].classes),
+            f"pending ({reason})" if reason else "learned",
+            "-" if accuracy is None else f"{accuracy:.3f}",
+            "-" if exemplars is None else str(exemplars),
         )
     console.print(table)
-    for line in _remarks(layout, params, tasks, changed):
+    learned = [key for key, reason in reasons.items() if not reason]
+    for line in _remarks(layout, params, learned, changed):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -153,24 +110,22 @@ def _shown(classes) -> str:
     return f"{len(classes)}: {shown}"
 
 
-def _remarks(layout, params, tasks, changed):
-    learned = [task for task in tasks if task.pending is None]
+def _remarks(layout, params, learned, changed):
     if learned:
-        last = learned[-1].key
+        last = learned[-1]
         names = read_json(layout.class_names(last))["classes"]
         yield f"model: {layout.model(last)} knows {len(names)} classes"
-        if learned[-1].exemplars is not None:
-            size = layout.memory(last).stat().st_size
-            yield (
-                f"memory: {learned[-1].exemplars} of {params.memory} exemplars, "
-                f"{size / 2**20:.1f} MiB in {layout.memory(last)}"
-            )
+        memory = layout.memory(last)
+        if memory.exists():
+            size = memory.stat().st_size / 2**20
+            kept = f"{_exemplars(memory)} of {params.memory} exemplars"
+            yield f"memory: {kept}, {size:.1f} MiB in {memory}"
     if params.dataset.path in changed.get("prepare", ()):
         yield (
             f"{params.dataset.path} changed: prepare runs first, and a task whose images changed "
             "is trained again, with all after it"
         )
-    pending = len(tasks) - len(learned)
+    pending = len(params.tasks) - len(learned)
     yield f"{pending} to train: dvc repro" if pending else "nothing to train"
     if params.dataset.name == "folder":
         waiting = classes_in_no_task(layout, params)
@@ -182,12 +137,7 @@ def _remarks(layout, params, tasks, changed):
 
 
 def classes_in_no_task(layout, params) -> list[str]:
-    """Names the classes of a folder of images that no task brings and no model knows.
-
-    Args:
-        layout: where the files lie.
-        params: the whole params.yaml.
-    """
+    """Returns the classes of a folder of images that no task names and no model knows."""
     taken = set()
     for key, task in params.tasks.items():
         if isinstance(task.classes, list):

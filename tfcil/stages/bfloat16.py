@@ -1,4 +1,4 @@
-"""A warning, before the hours are spent, that a processor has no bfloat16 instructions."""
+"""Warns before a long training that the processor has no bfloat16 instructions."""
 
 from pathlib import Path
 
@@ -7,16 +7,9 @@ INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 
 
 def bfloat16_warning(precision: str, devices, cpuinfo: str | None = None) -> str | None:
-    """Returns one line of warning where `mixed_bfloat16` would be slow.
+    """Returns a line of warning where `mixed_bfloat16` is slow on these devices of Keras.
 
-    Args:
-        precision: name of a Keras dtype policy.
-        devices: names as `keras.distribution.list_devices` returns them, such as `cpu:0`.
-        cpuinfo: text of /proc/cpuinfo; None: that of this machine.
-
-    Returns:
-        The line; None in any other precision, with an accelerator, with such instructions, and
-        where /proc/cpuinfo lists no `flags`, as on processors other than x86.
+    There is none where `cpuinfo`, by default /proc/cpuinfo, has no flags: it is no x86 processor.
     """
     if precision != "mixed_bfloat16" or not all(name.startswith("cpu:") for name in devices):
         return None

@@ -1,9 +1,8 @@
-"""Whether a task has to be trained, and where a killed training goes on.
+"""Decides whether a task must be trained, or is trained already.
 
-A training is decided by its settings, its images, the model and the memory before, the code of the
+A training depends on its settings, its images, the model and the memory before, the code of the
 stage and of its components, and the libraries and threads that compute it. logs/KEY.json holds the
-digest of all that, beside the digests of the files that were written; so does the checkpoint of a
-training that is not finished.
+digest of all these inputs and of the files written; a checkpoint holds the digest of the inputs.
 """
 
 import hashlib
@@ -22,13 +21,7 @@ _SETTINGS = (
 
 
 def inputs_digest(layout, params, key: str) -> str:
-    """Computes the digest of all that decides the training of a task.
-
-    Args:
-        layout: where the files lie.
-        params: the whole params.yaml; only the chain of tasks is read.
-        key: the task.
-    """
+    """Computes the digest of everything that a task's training depends on."""
     before = params.tasks[key].after
     files = [layout.recipe(key), layout.model(before), layout.memory(before)]
     files += sorted(layout.train_images(key).glob("*"))
@@ -45,24 +38,13 @@ def inputs_digest(layout, params, key: str) -> str:
 
 
 def outputs_digests(layout, key: str) -> dict[str, str]:
-    """Computes the digest of each file that a training writes, but its log, by its name.
-
-    Args:
-        layout: where the files lie.
-        key: the task.
-    """
+    """Computes the digest of each file that a training writes, by name; its log is left out."""
     files = (layout.model(key), layout.class_names(key), layout.features(key), layout.curve(key))
     return {file.relative_to(layout.root).as_posix(): _digest(file) for file in files}
 
 
 def is_finished(layout, key: str, inputs: str) -> bool:
-    """Tells whether a task was trained from just these inputs, and its files are as they were.
-
-    Args:
-        layout: where the files lie.
-        key: the task.
-        inputs: as `inputs_digest` gives it.
-    """
+    """Tells whether a task was trained from the inputs of this digest, and its files are intact."""
     try:
         log = read_json(layout.log(key))
         return (log["inputs"], log["outputs"]) == (inputs, outputs_digests(layout, key))
@@ -76,5 +58,5 @@ def _digest(path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(
-            f"Expected what the stages before write ({error.strerror}). Received: path={path}"
+            f"Expected a file of an earlier stage ({error.strerror}). Received: path={path}"
         ) from None

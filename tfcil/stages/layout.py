@@ -1,4 +1,4 @@
-"""Where each file of an experiment lies. Nothing else spells a path."""
+"""The paths of an experiment's files: no other module spells one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,90 +6,43 @@ from pathlib import Path
 START = "start"
 
 
+def _path(name):
+    return property(lambda self: self.root / name)
+
+
+def _per_task(folder, suffix=""):
+    return lambda self, key: self.root / folder / f"{key}{suffix}"
+
+
 @dataclass(frozen=True)
 class Layout:
-    """The files of the experiment in the folder `root`."""
+    """The paths of the experiment in the folder `root`; a path per task is a method of its key."""
 
     root: Path = Path()
 
+    params = _path("params.yaml")  # all settings, written by a person
+    image_format = _path("data/format.json")  # shape of all images, mean and std of the first task
+    skipped = _path("data/skipped.csv")  # the images left out as unusable
+    train_images = _per_task("data/train")  # a folder
+    test_images = _per_task("data/test")  # a folder
+    seen = _per_task("data/seen", ".json")  # digests of the test images of all tasks so far
+    recipe = _per_task("recipes", ".json")  # every setting that decides how the task is trained
+    model = _per_task("models", ".keras")  # the classifier after the task, or after START
+    class_names = _per_task("models", ".json")  # in the order of the model's logits
+    features = _per_task("features", ".npz")  # of the task's images, from its trained model
+    checkpoint = _per_task("checkpoints", ".npz")  # state of a training that is not finished
+    curve = _per_task("curves", ".csv")  # loss and accuracy after each epoch
+    log = _per_task("logs", ".json")  # time, memory, versions and hardware of the training
+    memory = _per_task("memory", ".npz")  # the exemplars kept after the task, or after START
+    evaluation = _per_task("evaluation", ".json")  # counts of predictions, and measures
+    metrics = _path("metrics.json")  # figures of the whole experiment
+    report = _path("report")  # folder of the page, its tables and its picture
+
     @classmethod
     def of(cls, root) -> "Layout":
-        """The layout of the experiment in `root`, a folder given in any form."""
+        """Returns the layout of the folder `root`, a string or a path."""
         return cls(Path(root))
 
-    @property
-    def params(self) -> Path:
-        """Every setting, written by a person."""
-        return self.root / "params.yaml"
-
-    @property
-    def image_format(self) -> Path:
-        """Shape of the images, and mean and deviation of the first task's."""
-        return self.root / "data" / "format.json"
-
-    def train_images(self, key: str) -> Path:
-        """Folder of a task's images to learn from."""
-        return self.root / "data" / "train" / key
-
-    def test_images(self, key: str) -> Path:
-        """Folder of a task's images to evaluate on."""
-        return self.root / "data" / "test" / key
-
-    def seen(self, key: str) -> Path:
-        """Digests of the test images of all tasks up to this one."""
-        return self.root / "data" / "seen" / f"{key}.json"
-
-    @property
-    def skipped(self) -> Path:
-        """Images that were left out because they cannot be used."""
-        return self.root / "data" / "skipped.csv"
-
-    def recipe(self, key: str) -> Path:
-        """Every setting that decides how a task is trained."""
-        return self.root / "recipes" / f"{key}.json"
-
-    def model(self, key: str) -> Path:
-        """The classifier after a task; before any: `start`."""
-        return self.root / "models" / f"{key}.keras"
-
-    def class_names(self, key: str) -> Path:
-        """Names of the classes of a model's logits."""
-        return self.root / "models" / f"{key}.json"
-
-    def features(self, key: str) -> Path:
-        """Features of a task's images under its finished model."""
-        return self.root / "features" / f"{key}.npz"
-
-    def checkpoint(self, key: str) -> Path:
-        """The last finished epoch of a training that was killed."""
-        return self.root / "checkpoints" / f"{key}.npz"
-
-    def curve(self, key: str) -> Path:
-        """Loss and accuracy after each epoch of a task."""
-        return self.root / "curves" / f"{key}.csv"
-
-    def log(self, key: str) -> Path:
-        """What training a task took, and with what it was done."""
-        return self.root / "logs" / f"{key}.json"
-
     def tensorboard(self, setting: str | None, key: str) -> Path | None:
-        """Folder of a task's scalars, in the one of the setting `tensorboard`."""
+        """Returns the folder of a task's scalars; `setting` is `tensorboard` in params.yaml."""
         return None if setting is None else self.root / setting / key
-
-    def memory(self, key: str) -> Path:
-        """The exemplars kept after a task."""
-        return self.root / "memory" / f"{key}.npz"
-
-    def evaluation(self, key: str) -> Path:
-        """Predictions counted after a task."""
-        return self.root / "evaluation" / f"{key}.json"
-
-    @property
-    def metrics(self) -> Path:
-        """The figures of the whole experiment."""
-        return self.root / "metrics.json"
-
-    @property
-    def report(self) -> Path:
-        """Folder of the page, and of the tables and the picture behind it."""
-        return self.root / "report"

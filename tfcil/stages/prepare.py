@@ -1,4 +1,4 @@
-"""Stage `prepare`: a data set becomes the images of each task."""
+"""Stage `prepare`: sorts the images of a data set by task."""
 
 import csv
 import sys
@@ -20,14 +20,11 @@ from tfcil.stages.layout import Layout
 def prepare(layout: Layout, params) -> None:
     """Writes data/: the train and test images of each task, with labels ranked by arrival.
 
-    Args:
-        layout: where the files lie.
-        params: the whole params.yaml; only `dataset`, `scenario`, `tasks` and `validation` are
-            read. With `validation`, training images that are held out take the place of the test
-            images.
+    Reads `dataset`, `scenario`, `tasks` and `validation`. With `validation`, held-out training
+    images replace the test images.
     """
     dataset, tasks = _open(params)
-    # Before any image is stored, which may take hours.
+    # Labels are checked before any image is stored, which may take hours.
     train_ranks = _ranks(dataset.train.labels, tasks, "train", params.dataset)
     if not params.validation:
         test_ranks = _ranks(dataset.test.labels, tasks, "test", params.dataset)
@@ -50,7 +47,7 @@ def prepare(layout: Layout, params) -> None:
 
 
 def _open(params):
-    """The data set and the tasks; of a person's own images those of the tasks alone are read."""
+    """Opens the data set, of a person's own images only the classes of the tasks."""
     specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
 
     def tasks_of(names):
@@ -63,25 +60,21 @@ def _open(params):
 
 
 def _ranks(labels, tasks, part, settings):
-    """Ranks of the images' classes in the class order, -1 where no task brings the class."""
+    """Returns the rank of each image's class in the class order, -1 where no task has the class."""
     rank_of = np.full(max(labels.max(), *(max(task.labels) for task in tasks)) + 1, -1)
     for task in tasks:
         rank_of[list(task.labels)] = task.ranks
-        without = [
-            name
-            for label, name in zip(task.labels, task.names, strict=True)
-            if not np.any(labels == label)
-        ]
-        if without:
-            raise UserError(
-                "dataset: expected images of every class in both splits. Received: none of "
-                f"{without[0]} in the {part} split of {settings.name}"
-            )
+        for label, name in zip(task.labels, task.names, strict=True):
+            if label not in labels:
+                raise UserError(
+                    "dataset: expected images of every class in both splits. Received: none of "
+                    f"{name} in the {part} split of {settings.name}"
+                )
     return rank_of[labels]
 
 
 def _write_images(split, ranks, tasks, folder, settings, shape=None):
-    """Writes each image into the file of its task as it comes; returns the images' shape."""
+    """Writes each image into the file of its task as it is read; returns the images' shape."""
     chosen = ranks >= 0
     images = of_one_shape(split.images(chosen), settings.name, settings.image_size, shape)
     ranks = ranks[chosen]
@@ -100,7 +93,7 @@ def _write_images(split, ranks, tasks, folder, settings, shape=None):
 
 
 def _hold_out(task, train, test, fraction):
-    """Moves the part of each class of a task that its pixels say."""
+    """Moves a fraction of each class to the test images; an image's pixels decide."""
     images, labels = read_images(train)
     digests = np.array([pixel_digest(image) for image in images], object)
     held = np.zeros(len(labels), bool)
@@ -116,7 +109,7 @@ def _hold_out(task, train, test, fraction):
 
 
 def _write_manifests(tasks, train, test, manifests, params):
-    """Writes what else there is to know of each task's images, and which are evaluated on."""
+    """Writes class names beside each task's images, and the digests of the test images."""
     split = "validation" if params.validation else "test"
     names, seen = [], []
     for task in tasks:
@@ -130,10 +123,10 @@ def _write_manifests(tasks, train, test, manifests, params):
 def _write_skipped(path, skipped):
     with (
         write_atomically(path) as aside,
-        # A name of a file may be no Unicode text.
+        # A file name may be no valid Unicode.
         aside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerows([("path", "class", "reason"), *skipped])
+        rows = [("path", "class", "reason"), *skipped]
+        csv.writer(file, lineterminator="\n").writerows(rows)
     if skipped:
         print(f"{len(skipped)} images were left out: {path} lists them", file=sys.stderr)

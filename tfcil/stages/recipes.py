@@ -1,8 +1,7 @@
 """Stage `recipes`: for each task, every setting that decides how it is trained, and no other.
 
-`train` depends on these files and not on params.yaml: the first task depends on the method's head
-and its loss alone, and no task on options of components that it does not use. DVC's templates can't
-say that by themselves.
+`train` depends on these files instead of params.yaml: of the method, the first task depends on head
+and loss only, and no task depends on options of unused components. DVC's templates can't say that.
 """
 
 from tfcil.components.code import code_digest

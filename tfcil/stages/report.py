@@ -15,10 +15,6 @@ def report(layout: Layout, params) -> None:
     """Writes metrics.json and report/: the page, its tables and a picture.
 
     Without the packages of the extra `report` it writes no page and no picture.
-
-    Args:
-        layout: the paths of the experiment.
-        params: the whole params.yaml.
     """
     experiment = read_experiment(layout, params.model_dump())
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]

@@ -1,4 +1,4 @@
-"""Runs the stages of an experiment: DVC calls one by one, `tfcil run` all in one process."""
+"""Runs the stages of an experiment: one at a time for DVC, or all of them for `tfcil run`."""
 
 import contextlib
 import gc
@@ -18,11 +18,11 @@ LAST = ("report",)
 
 
 def stage(name: str):
-    """Returns the function of a stage; only its own imports are loaded.
+    """Imports one stage and returns its function.
 
-    Most stages need NumPy alone, and importing TensorFlow takes seconds.
+    The other stages stay unloaded: most need NumPy only, and importing TensorFlow takes seconds.
     """
-    # Looking for garbage among a million objects that stay would take as long as the import.
+    # A garbage collection among a million objects that stay takes as long as the import.
     gc.disable()
     try:
         with native_messages_hidden():
@@ -34,15 +34,10 @@ def stage(name: str):
 
 
 def run_stage(name: str, *key: str, root=".") -> None:
-    """Runs one stage on the experiment in a folder.
-
-    Args:
-        name: the stage.
-        key: the task, for the stages that there are per task.
-        root: folder with params.yaml.
+    """Runs one stage on the experiment in `root`; `key` is the task of a stage per task.
 
     Raises:
-        UserError: where params.yaml is wrong, whatever part of it the stage reads.
+        UserError: where any part of params.yaml is wrong, also one that the stage does not read.
     """
     layout = Layout.of(root)
     params = load_params(layout.params)
@@ -50,21 +45,20 @@ def run_stage(name: str, *key: str, root=".") -> None:
         if one not in params.tasks:
             raise UserError(f"Expected a task of params.yaml. Received: task={one}")
     shared = name == "train" and params.strategy == "multi_worker"
-    with member(RollCall(_as_chief(), *key)) if shared else contextlib.nullcontext():
+    with member(RollCall(_cluster(chief=True), *key)) if shared else contextlib.nullcontext():
         stage(name)(layout, params, *key)
 
 
 def take_part(root=".", patience: float | None = None) -> None:
-    """Trains one task in step with the chief, as a worker under `strategy: multi_worker`.
+    """Trains one task together with the chief, as a worker under `strategy: multi_worker`.
 
-    Args:
-        root: folder with params.yaml; the chief's, under whatever name it has here.
-        patience: seconds after which a chief is no longer waited for; `None`: never.
+    `root` is the chief's folder on this machine, `patience` the longest wait for the chief in
+    seconds, by default for ever.
 
     Raises:
         UserError: where no chief comes, another process is lost, or the folder is not the chief's.
     """
-    cluster = _as_worker()
+    cluster = _cluster(chief=False)
     train = stage("train")  # takes seconds, which the chief's process takes as well
     team = join(cluster, patience)
     layout = Layout.of(root)
@@ -79,37 +73,30 @@ def take_part(root=".", patience: float | None = None) -> None:
         raise
 
 
-def _as_chief() -> Cluster:
+def _cluster(chief: bool) -> Cluster:
+    """Reads TF_CONFIG, and checks whether this process is the chief."""
     cluster = Cluster.here()
-    if not cluster.is_chief:
-        raise UserError(
-            "Expected the chief of TF_CONFIG; the others run `tfcil worker`. "
-            f"Received: {cluster.name(cluster.index)}"
+    if cluster.is_chief != chief:
+        expected = (
+            "the chief of TF_CONFIG; the others run `tfcil worker`"
+            if chief
+            else "a worker of TF_CONFIG; the chief runs `dvc repro` or `tfcil run`"
         )
-    return cluster
-
-
-def _as_worker() -> Cluster:
-    cluster = Cluster.here()
-    if cluster.is_chief:
-        raise UserError(
-            "Expected a worker of TF_CONFIG; the chief runs `dvc repro` or `tfcil run`. "
-            f"Received: {cluster.name(0)}"
-        )
+        raise UserError(f"Expected {expected}. Received: {cluster.name(cluster.index)}")
     return cluster
 
 
 def run_all(root=".") -> None:
-    """Runs the whole chain in this process; it writes what `dvc repro` writes, byte for byte.
+    """Runs all stages in this process; they write the same bytes as under `dvc repro`.
 
-    Under `strategy: multi_worker` each task is trained in a process of its own: TensorFlow connects
-    the machines once per process.
+    Under `strategy: multi_worker` each task is trained in a new process: TensorFlow connects the
+    machines once per process.
     """
     layout = Layout.of(root)
     params = load_params(layout.params)
     shared = params.strategy == "multi_worker"
     if shared:
-        _as_chief()
+        _cluster(chief=True)
     for name in ONCE:
         stage(name)(layout, params)
     for key in params.tasks:
@@ -124,7 +111,5 @@ def run_all(root=".") -> None:
 
 def _train_apart(layout, key):
     command = [sys.executable, "-m", "tfcil", "stage", "train", key]
-    status = subprocess.run(command, cwd=layout.root, check=False).returncode
-    if status:
-        # It has said why.
-        sys.exit(1)
+    if subprocess.run(command, cwd=layout.root, check=False).returncode:
+        sys.exit(1)  # the process has printed the reason

@@ -1,4 +1,4 @@
-"""Stage `select@KEY`: which images of a task are kept, and which of the older ones give way."""
+"""Stage `select@KEY`: chooses the exemplars of a task, and drops older ones to make room."""
 
 import numpy as np
 
@@ -9,13 +9,7 @@ from tfcil.stages.layout import Layout
 
 
 def select(layout: Layout, params, key: str) -> None:
-    """Writes memory/KEY.npz.
-
-    Args:
-        layout: where the files lie.
-        params: the whole params.yaml; only `seed`, `memory` and `exemplars` are read.
-        key: the task.
-    """
+    """Writes memory/KEY.npz; reads `seed`, `memory` and `exemplars`."""
     images, labels = read_images(layout.train_images(key))
     (features,) = load_npz(layout.features(key), "features")
     memory = ExemplarMemory.load(layout.memory(params.tasks[key].after))
@@ -30,5 +24,5 @@ def select(layout: Layout, params, key: str) -> None:
         selection=params.exemplars.selection,
         generator=np.random.default_rng([params.seed, num_seen]),
     ).save(layout.memory(key))
-    # Here and not in train: DVC has noted by now that the training is finished.
+    # Not in `train`: only now has DVC recorded that the training is finished.
     layout.checkpoint(key).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Stage `start`: a model that knows no class, and a memory that holds nothing."""
+"""Stage `start`: makes a model without classes and an empty memory."""
 
 import sys
 
@@ -12,12 +12,7 @@ from tfcil.stages.layout import START, Layout
 
 
 def start(layout: Layout, params) -> None:
-    """Writes models/start.keras and memory/start.npz.
-
-    Args:
-        layout: where the files lie.
-        params: the whole params.yaml; only `seed` and `model` are read.
-    """
+    """Writes models/start.keras and memory/start.npz; reads `seed` and `model`."""
     warning = bfloat16_warning(params.model.precision, keras.distribution.list_devices())
     if warning:
         print(warning, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Training curves as TensorBoard reads them, written while a task is trained."""
+"""Writes training curves for TensorBoard while a task is trained."""
 
 import contextlib
 import functools
@@ -8,16 +8,13 @@ import keras
 
 @contextlib.contextmanager
 def scalars(folder):
-    """Writes each row of a curve as it comes.
+    """Yields a function that writes a row of the curve; call it after each epoch.
 
     Events of an earlier training of the task are removed: TensorBoard would draw both in one line.
-    The package tensorboard is needed for looking only.
+    Writing them needs TensorFlow only, not the package tensorboard.
 
     Args:
         folder: of the task; `None`: nothing is written.
-
-    Yields:
-        A function to call after each epoch with its row of the curve.
     """
     if folder is None:
         yield lambda row: None
@@ -36,7 +33,7 @@ def scalars(folder):
 
     @functools.cache
     def writer():
-        # Not before the first row: `multi_worker` wants to connect before anything else is made.
+        # Not before the first row: `multi_worker` must connect before TensorFlow makes anything.
         return opened.enter_context(contextlib.closing(tf.summary.create_file_writer(str(folder))))
 
     def on_epoch(row):

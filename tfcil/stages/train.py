@@ -1,4 +1,4 @@
-"""Stage `train@KEY`: the model before, the memory before and a task's images make its model."""
+"""Stage `train@KEY`: trains a task's model from its images, the model and the memory before."""
 
 import contextlib
 import csv
@@ -27,10 +27,7 @@ from tfcil.training.determinism import make_deterministic
 def train(layout: Layout, params, key: str) -> None:
     """Writes a task's model and class names, features of its images, its training curve and log.
 
-    Args:
-        layout: where the files lie.
-        params: the whole params.yaml; what decides the training comes from recipes/KEY.json.
-        key: the task.
+    Reads the chain of tasks and `tensorboard`; recipes/KEY.json has the settings of the training.
     """
     make_deterministic()
     keras.utils.clear_session()
@@ -70,7 +67,7 @@ def train(layout: Layout, params, key: str) -> None:
 
 @contextlib.contextmanager
 def _named(title):
-    """Says in an error which task it was."""
+    """Puts the task's title before an error."""
     try:
         yield
     except UserError as error:
@@ -78,7 +75,7 @@ def _named(title):
 
 
 def _read(layout, key, before, num_old):
-    """Reads the images to learn from and the memory, and checks that they go together."""
+    """Reads the task's images and the memory, and checks that they fit together."""
     images, labels = read_images(layout.train_images(key))
     memory = ExemplarMemory.load(layout.memory(before))
     if labels.min() < num_old:
@@ -98,7 +95,7 @@ def _read(layout, key, before, num_old):
 
 def _write_curve(path, curve) -> None:
     with write_atomically(path) as aside, aside.open("w", newline="") as file:
-        # The phases of a training have terms of their own.
+        # The phases of a training have different terms.
         writer = csv.DictWriter(file, {name: None for row in curve for name in row})
         writer.writeheader()
         writer.writerows(curve)

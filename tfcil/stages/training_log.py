@@ -1,6 +1,6 @@
-"""What training a task took and with what it was done: logs/KEY.json.
+"""Time, memory, versions and hardware of a task's training: logs/KEY.json.
 
-Nothing depends on it but the page of the report: it is not the same in two runs.
+It differs between two runs, so only the page of the report depends on it.
 """
 
 import os
@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,39 +17,28 @@ import tfcil
 
 
 class Stopwatch:
-    """Knows when a training began.
-
-    Attributes:
-        began: date and time in UTC.
-    """
+    """Remembers when a training began."""
 
     def __init__(self):
-        self.began = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        self._began = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         self._start = time.perf_counter()
 
     def log(self, task: str, curve) -> dict:
-        """Returns the contents of logs/KEY.json.
+        """Returns the contents of logs/KEY.json, for a task's key and the rows of its curve.
 
-        Args:
-            task: its key.
-            curve: the rows of its training curve.
-
-        Returns:
-            `task`; `began`; `seconds` of the training; `images` that passed through the network,
-            each as often as it did; `peak_memory_bytes`, the most main memory that the process has
-            held until now (in `tfcil run` it has trained the tasks before, too), or `None` where
-            the system does not tell; `backend`; `versions`; `devices`; `processor`; `system`.
+        `images` counts an image each time it passes through the network. `peak_memory_bytes` is
+        that of the process, which in `tfcil run` has trained the tasks before, too.
         """
         return {
             "task": task,
-            "began": self.began,
+            "began": self._began,
             "seconds": round(time.perf_counter() - self._start, 3),
             "images": sum(row["images"] for row in curve),
             "peak_memory_bytes": _peak_memory(),
             "backend": keras.backend.backend(),
             "versions": versions(),
-            "devices": _devices(),
-            "processor": _processor(),
+            "devices": devices(),
+            "processor": f"{processor()}, {os.cpu_count()} cores",
             "system": f"{platform.system()} {platform.machine()}",
         }
 
@@ -59,12 +49,12 @@ def _peak_memory() -> int | None:
     except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in units of 1024 bytes, macOS in bytes.
+    # macOS counts bytes, Linux units of 1024 bytes.
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of all that a training is computed with, by name."""
+    """Returns the versions of Python and of the libraries that compute a training, by name."""
     backend = sys.modules[keras.backend.backend()]
     return {
         "tfcil": tfcil.__version__,
@@ -75,26 +65,22 @@ def versions() -> dict[str, str]:
     }
 
 
-def _devices() -> list[str]:
+def devices() -> list[str]:
+    """Returns the names of the GPUs, or of the devices of JAX; `["CPU"]` if there are none."""
     if keras.backend.backend() == "jax":
         import jax
 
         return [device.device_kind for device in jax.local_devices()]
     import tensorflow as tf
 
-    devices = tf.config.list_physical_devices("GPU")
-    if not devices:
-        return ["CPU"]
     about = tf.config.experimental.get_device_details
-    return [about(device).get("device_name", device.name) for device in devices]
+    gpus = tf.config.list_physical_devices("GPU")
+    return [about(gpu).get("device_name", gpu.name) for gpu in gpus] or ["CPU"]
 
 
-def _processor() -> str:
-    name = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [
-                line.split(":", 1)[1].strip() for line in file if line.startswith("model name")
-            ]
-        name = names[0] if names else name
-    return f"{name}, {os.cpu_count()} cores"
+def processor() -> str:
+    """Returns the name of this machine's processor."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
