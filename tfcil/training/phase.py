@@ -139,8 +139,8 @@ class Phase:
         recipe: how long and how fast.
         teacher: a classifier that stays as it is, for terms that read it.
         sampler: which images a step sees; by default every image of the task once per epoch.
-        trainable: function of a layer that tells whether it is trained; `None`: all that can be.
-            Batch normalisation that is not trained keeps its statistics.
+        trainable: function of a layer that tells whether this phase trains it; `None`: all layers
+            that are not frozen. Batch normalisation that is not trained keeps its statistics.
         transforms: `Transform`s of the gradients, after coupled weight decay.
     """
 

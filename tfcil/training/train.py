@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from tfcil.classifier import expose, num_classes
+from tfcil.classifier.growth import layers_by_path
 from tfcil.errors import UserError
 from tfcil.layers.draws import Augmentation
 from tfcil.training.optimizers import learning_rates, make_optimizer
@@ -59,7 +60,7 @@ class Trainer:
         before = len(self.curve)
         rows = fit(training, task, self.on_epoch, before, self.checkpoint)
         self.curve += rows
-        synchronize_batch_norm(training.classifier, False)
+        training.end()
         return training.classifier
 
 
@@ -85,6 +86,7 @@ class Training:
     def __init__(self, task, phase, seed, num_devices=1):
         self.name, self.terms = phase.name, phase.terms
         self.classifier = _classifier_of(phase.student)
+        self._trainable = {layer: layer.trainable for _, layer in layers_by_path(self.classifier)}
         if phase.trainable:
             for layer in self.classifier.layers:
                 layer.trainable = phase.trainable(layer)
@@ -103,6 +105,13 @@ class Training:
         self.transform_state = [_variable(value) for state in states for value in state]
         prepared = Preparation(self.classifier, task, seed, self.plan.augmentation)
         self.hooks = [one.before_step(prepared) for one in self.terms if one.before_step]
+
+    def end(self) -> None:
+        """Leaves the classifier's layers as they were, but for their weights."""
+        synchronize_batch_norm(self.classifier, False)
+        # Outer layers first: they set the flags of those inside.
+        for layer, trainable in self._trainable.items():
+            layer.trainable = trainable
 
     @property
     def variables(self):
