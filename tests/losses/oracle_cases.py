@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from formulas import entropy, softmax
 from keras import ops
 
 from tfcil import layers, losses
@@ -29,17 +30,6 @@ def names(stored, suffix):
 
 def cross_entropy(labels, logits):
     return mean(losses.balanced_softmax_crossentropy(labels, logits, np.ones(logits.shape[-1])))
-
-
-def softmax(logits):
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
-
-
-def entropy(probabilities):
-    """The batch mean: what a soft cross-entropy has beyond the divergence."""
-    logarithms = np.log(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
-    return -np.sum(probabilities * logarithms) / len(probabilities)
 
 
 def soft_cross_entropy(teacher, student, temperature):

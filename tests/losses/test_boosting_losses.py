@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
+from formulas import softmax
+from gradients import gradient
 
 from tfcil.errors import UserError
 from tfcil.losses import (
@@ -15,19 +17,6 @@ from tfcil.losses import (
 )
 
 WEIGHTS = [1.5, 1.0, 0.5]
-
-
-def gradient(loss, x):
-    x = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        value = loss(x)
-    return tape.gradient(value, x).numpy()
-
-
-def softmax(logits):
-    exponentials = np.exp(logits)
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 @pytest.fixture

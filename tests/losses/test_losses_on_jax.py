@@ -75,7 +75,7 @@ def test_official_values_and_gradients_and_a_training_step(oracle, tmp_path):
         "KERAS_BACKEND": "jax",
         "JAX_ENABLE_X64": "1",
         "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": os.pathsep.join(map(str, (here.parents[1], here))),
+        "PYTHONPATH": os.pathsep.join(map(str, (here.parents[1], here.parent, here))),
     }
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],

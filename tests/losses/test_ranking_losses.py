@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from gradients import gradient
 
 from tfcil.errors import UserError
 from tfcil.losses import FunctionLoss, margin_ranking, margin_violations, nca
@@ -16,14 +17,6 @@ SCORES = np.array(
 )
 LABELS = np.array([0, 1, 2])
 NUM_OLD = 2
-
-
-def gradient(loss, x):
-    x = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        value = loss(x)
-    return tape.gradient(value, x).numpy()
 
 
 def mean_ranking(scores, labels=LABELS, num_old=NUM_OLD):

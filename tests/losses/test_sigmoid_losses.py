@@ -3,17 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from gradients import gradient
 
 from tfcil.errors import UserError
 from tfcil.losses import sigmoid_crossentropy
-
-
-def gradient(loss, x):
-    x = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        value = loss(x)
-    return tape.gradient(value, x).numpy()
 
 
 def sigmoid(z):

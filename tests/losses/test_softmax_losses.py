@@ -3,19 +3,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from gradients import gradient
 
 from tfcil.errors import UserError
 from tfcil.losses import balanced_softmax_crossentropy, softmax_crossentropy
 
 LABELS = np.array([0, 2, 1, 4])
-
-
-def gradient(loss, x):
-    x = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        value = loss(x)
-    return tape.gradient(value, x).numpy()
 
 
 @pytest.fixture
