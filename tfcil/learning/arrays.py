@@ -1,26 +1,21 @@
-"""What a person gives, as arrays: images, and their classes' names."""
+"""Converts images and class names, however they are given, to an array and a list."""
 
 import numpy as np
 
 from tfcil.errors import UserError
 
-INFINITE = -1  # what `tf.data.Dataset.cardinality` says of one that never ends
+INFINITE = -1  # `tf.data.Dataset.cardinality` of a data set that never ends
 
 
-def collected(images, labels=None):
-    """Collects images and the names of their classes in the memory of this process.
+def collected(images, labels=None, memory=None):
+    """Returns images, uint8 or float32, and the list of their labels, strings or integers.
 
-    Args:
-        images: (n, height, width, channels) numbers; or, without labels, a `tf.data.Dataset` or
-            anything else to iterate over that gives pairs of images and labels, batched or not.
-        labels: (n,) class names or integers, in an array or a list. A data set of
-            `keras.utils.image_dataset_from_directory` brings the names of its integers.
-
-    Returns:
-        The images, uint8 or float32, and the list of their labels, strings or integers.
+    Without labels, `images` is a `tf.data.Dataset` or another iterable of pairs, batched or not;
+    `class_names`, as from `keras.utils.image_dataset_from_directory`, replace its integers. Images
+    must fit those of the `ExemplarMemory`, if there is one.
 
     Raises:
-        UserError: where they are no such images or labels, or not as many.
+        UserError: where images or labels are of another kind, or their numbers differ.
     """
     if labels is None:
         images, labels = _pairs(images)
@@ -29,7 +24,7 @@ def collected(images, labels=None):
         raise UserError(
             f"Expected one label per image. Received: {len(images)} images, {len(labels)} labels"
         )
-    return images, labels
+    return alike(images, memory), labels
 
 
 def _pairs(source):
@@ -38,16 +33,13 @@ def _pairs(source):
         raise UserError(
             "Expected a data set that ends: leave out repeat(). Received: an infinite data set"
         )
-    images, labels = [], []
     try:
         if hasattr(source, "ndim"):
             raise TypeError("an array without labels")
-        for some_images, some_labels in source:
-            some_images, some_labels = np.asarray(some_images), np.asarray(some_labels)
-            single = some_images.ndim == 3
-            images.append(some_images[None] if single else some_images)
-            labels.append(some_labels[None] if single else some_labels)
-        images, labels = np.concatenate(images), np.concatenate(labels)
+        pairs = [(np.asarray(x), np.asarray(y)) for x, y in source]
+        batches = [(x[None], y[None]) if x.ndim == 3 else (x, y) for x, y in pairs]
+        images = np.concatenate([x for x, _ in batches])
+        labels = np.concatenate([y for _, y in batches])
     except (TypeError, ValueError) as error:
         raise UserError(
             "Expected images and labels, or pairs of both to iterate over "
@@ -58,7 +50,7 @@ def _pairs(source):
 
 
 def checked_images(images):
-    """Returns images as an array of uint8 or float32; what is none is a `UserError`."""
+    """Returns images as an array of uint8 or float32, or raises a `UserError`."""
     try:
         images = np.asarray(images)
     except ValueError:
@@ -67,22 +59,17 @@ def checked_images(images):
         ) from None
     if images.ndim != 4 or not len(images):
         raise UserError(
-            "Expected at least one image, (n, height, width, channels); images[..., None] makes a "
-            f"channel of grey ones. Received: images of shape {images.shape}"
+            "Expected at least one image, (n, height, width, channels); images[..., None] adds a "
+            f"channel to grey ones. Received: images of shape {images.shape}"
         )
     if images.dtype == np.uint8:
         return images
     if images.dtype.kind not in "iuf" or not np.isfinite(images).all():
         raise UserError(
-            "Expected images of uint8, or of floats that are finite. "
-            f"Received: images of {images.dtype}"
+            f"Expected images of uint8 or of finite floats. Received: images of {images.dtype}"
         )
     if images.dtype.kind == "f":
         return images.astype("float32", copy=False)
-    return _bytes(images)
-
-
-def _bytes(images):
     if images.min() < 0 or images.max() > 255:
         raise UserError(
             "Expected integers of 0 to 255 in images. "
@@ -92,32 +79,33 @@ def _bytes(images):
 
 
 def alike(images, memory):
-    """Brings images to the type of those in the memory, where that changes nothing.
+    """Converts images to the dtype of those in the memory, where no value changes.
 
     Raises:
-        UserError: where they differ in size, or in type: most likely one is scaled, the other not.
+        UserError: where size or dtype differ: most likely, some images are scaled and others not.
     """
     if memory is None:
         return images
-    if images.shape[1:] != memory.images.shape[1:]:
+    shape, dtype = memory.images.shape[1:], memory.images.dtype
+    if images.shape[1:] != shape:
         raise UserError(
-            f"Expected images of shape (n, {str(memory.images.shape[1:])[1:]} as so far. "
+            f"Expected images of shape (n, {str(shape)[1:]} as so far. "
             f"Received: shape {images.shape}"
         )
-    wanted, largest = memory.images.dtype, images.max()
-    if images.dtype == wanted:
+    if images.dtype == dtype:
         return images
-    if wanted == np.uint8 and 1 < largest <= 255 and not np.any(images % 1) and images.min() >= 0:
+    least, largest = images.min(), images.max()
+    if dtype == np.uint8 and least >= 0 and 1 < largest <= 255 and not np.any(images % 1):
         return images.astype("uint8")
     raise UserError(
-        f"Expected images of {wanted} as so far, scaled alike. "
-        f"Received: {images.dtype} of {images.min():g} to {largest:g}"
+        f"Expected images of {dtype} as so far, scaled alike. "
+        f"Received: {images.dtype} of {least:g} to {largest:g}"
     )
 
 
 def names_in(labels) -> list:
-    """Returns class names or integers as a list; what are neither is a `UserError`."""
-    # As objects: NumPy would turn the integers of a mixed list into strings.
+    """Returns class names or integers as a list, or raises a `UserError`."""
+    # Of objects: NumPy would turn the integers of a mixed list into strings.
     labels = np.asarray(labels, None if hasattr(labels, "dtype") else object)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]

@@ -1,4 +1,4 @@
-"""A classifier to hold on to: it learns new classes whenever they come."""
+"""A classifier that keeps its state and learns new classes in several calls."""
 
 import warnings
 from pathlib import Path
@@ -11,51 +11,43 @@ from tfcil.console import training_progress
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.learning.arrays import alike, checked_images, collected, names_in
-from tfcil.learning.checks import (
-    check_budget,
-    check_known,
-    check_new,
-    check_range,
-    check_unremembered,
-    checked_names,
-    listed,
-)
+from tfcil.learning.checks import check_budget, check_names, check_new, check_range, listed, refuse
 from tfcil.learning.one_task import learned, remembered
 from tfcil.learning.settings import Settings
 from tfcil.learning.state import has_state, read_state, write_state
 
-# A model that was trained elsewhere forgets more at a larger rate: see the docs for figures.
+# At a larger rate, a model that was trained elsewhere forgets more: see the docs for figures.
 ADOPTED_RECIPE = {"epochs": 30, "batch_size": 32, "learning_rate": 0.003}
 
 
 class IncrementalClassifier:
-    """Learns an image classifier's classes in several calls, and keeps a few images of each.
+    """An image classifier that learns classes in several calls, and keeps a few images of each.
 
-    It starts from nothing; see `from_keras` for a trained model, and `open` to go on another day.
+    It starts untrained; `from_keras` starts from a trained model, and `open` from a saved state.
 
     Args:
-        budget: exemplars kept over all classes; 0: none, and the old classes suffer for it.
+        budget: exemplars kept over all classes; 0: none, with which it forgets more.
         method: dictionary with the keys of the section `method` of params.yaml; by default the
             baseline with balanced softmax.
         options: dictionary with the keys of the section `options`.
         recipe: dictionary with the keys of the section `increment`; by default 30 epochs.
         exemplars: dictionary with the keys of the section `exemplars`.
-        backbone: name of the network as in params.yaml, or an untrained `keras.Model` of your own
-            from images to features (batch, d).
-        precision: `"float32"` or `"mixed_bfloat16"`, of a network by name.
+        backbone: name of a network as in params.yaml, or an untrained `keras.Model` from images
+            to features (batch, d).
+        precision: `"float32"` or `"mixed_bfloat16"`, of a network given by name.
         strategy: `"none"`, or `"mirrored"` for all devices of this machine.
         seed: of everything drawn.
-        folder: where the state is kept after each call that changes it; `None`: nowhere.
+        folder: to which each call that changes the state saves it; `None`: nothing is saved.
 
     Attributes:
         model: the plain `keras.Model` from images to logits, or `None` before the first task.
         classes: the names of the classes, strings or integers, in the order of the logits.
-        tasks: how many classes each call of `learn` brought.
-        memory: the `ExemplarMemory`, or `None` before it has seen an image.
-        settings: what the arguments say, `Settings`.
+        tasks: number of classes of each task.
+        memory: the `ExemplarMemory`, or `None` before the first exemplar.
+        settings: the arguments as `Settings`.
 
     Raises:
-        UserError: where a setting is wrong, or the folder already keeps a classifier.
+        UserError: where a setting is wrong, or the folder holds a classifier already.
 
     Example:
         >>> classifier = tfcil.IncrementalClassifier(budget=200, folder="state")
@@ -88,7 +80,7 @@ class IncrementalClassifier:
         self.settings = Settings.of(given, type(self).__name__)
         if folder is not None and has_state(folder):
             raise UserError(
-                "Expected a folder without a classifier: IncrementalClassifier.open goes on with "
+                "Expected a folder without a classifier; IncrementalClassifier.open goes on with "
                 f"the one in it. Received: folder={folder}"
             )
         self.folder = None if folder is None else Path(folder)
@@ -100,25 +92,25 @@ class IncrementalClassifier:
     def from_keras(cls, model, class_names=None, *, budget, folder=None, **settings):
         """Starts from a trained Keras classifier.
 
-        It has no images of the classes it knows: give some to `remember`, or they are forgotten
-        more than they need be. Layers that are frozen in it stay frozen.
+        It has no exemplars of its classes yet: pass images of them to `remember`, otherwise it
+        forgets more. Frozen layers stay frozen.
 
         Args:
             model: a `keras.Model` with one input of images, that ends with a Dense layer and its
-                softmax, or its logits. It is left as it was.
+                softmax, or its logits. It is not changed.
             class_names: strings or integers, in the order of the outputs; by default 0, 1, 2, ...
             budget: see the class.
             folder: see the class.
-            settings: as of the class: method, options, recipe, exemplars, strategy, seed. The
-                recipe is by default 30 epochs with a learning rate of 0.003.
+            settings: see the class: method, options, recipe, exemplars, strategy, seed. The
+                default recipe is 30 epochs with a learning rate of 0.003.
 
         Raises:
-            UserError: where the model is another, the names don't fit it, or a setting is wrong.
+            UserError: where the model is of another kind, the names don't fit it, or a setting is
+                wrong.
         """
         for name in {"backbone", "precision"} & set(settings):
             raise UserError(f"Expected no {name}: the model brings it. Received: {name}")
-        settings = {"recipe": ADOPTED_RECIPE} | settings
-        classifier = cls(budget, folder=folder, **settings)
+        classifier = cls(budget, folder=folder, **{"recipe": ADOPTED_RECIPE} | settings)
         method = classifier.settings.choice().method
         if method.head.kind != "linear":
             raise UserError(
@@ -128,18 +120,18 @@ class IncrementalClassifier:
         classifier._model = adopted(model)
         count = classifier._model.output.shape[-1]
         check_budget(budget, count)
-        names = range(count) if class_names is None else class_names
-        classifier.classes = checked_names(names_in(names), count)
+        classifier.classes = names_in(range(count) if class_names is None else class_names)
+        check_names(classifier.classes, count)
         classifier.tasks = [count]
         classifier._save()
         return classifier
 
     @classmethod
     def open(cls, folder):
-        """Opens the state that a classifier left in its folder, to go on with it.
+        """Opens the classifier that was saved in a folder, and goes on saving it there.
 
         Raises:
-            UserError: where there is none, or it is damaged.
+            UserError: where the folder holds none, or a damaged one.
         """
         model, memory, facts = read_state(folder)
         settings = Settings.of(facts["settings"], str(folder))
@@ -156,16 +148,16 @@ class IncrementalClassifier:
         return self._model if self.classes else None
 
     def learn(self, images, labels=None, **changes):
-        """Learns classes that it does not know; their numbers follow those it knows.
+        """Learns a task of new classes; their logits follow those of the known classes.
 
         New classes are numbered in the sorted order of their names, whatever the order of the
         images. All images are held in the memory of this process.
 
         Args:
-            images: (n, height, width, channels) uint8 or float, as the model takes them, the same
-                in all calls; or a `tf.data.Dataset`, or anything else to iterate over, of pairs of
-                images and labels, batched or not.
-            labels: (n,) class names, or integers, of the images; none for pairs.
+            images: (n, height, width, channels) uint8 or float, scaled as the model expects, in all
+                calls alike; or a `tf.data.Dataset` or another iterable of pairs of images and
+                labels, batched or not.
+            labels: (n,) class names or integers; `None` for pairs.
             changes: budget, method, options, recipe, exemplars, strategy or seed, from this
                 task on.
 
@@ -173,10 +165,9 @@ class IncrementalClassifier:
             The classifier itself.
 
         Raises:
-            UserError: where a class is known already, images or settings don't fit.
+            UserError: where a class is known already, or images or settings don't fit.
         """
-        images, labels = collected(images, labels)
-        images = alike(images, self.memory)
+        images, labels = collected(images, labels, self.memory)
         settings = self._changed(changes)
         new = sorted(set(labels))
         check_new(new, self.classes)
@@ -184,29 +175,28 @@ class IncrementalClassifier:
         self._check_exemplars(settings)
         if not self.classes:
             check_range(images, settings.model and settings.model.backbone)
-        numbers = {name: number for number, name in enumerate(new, len(self.classes))}
+        classes = [*self.classes, *new]
         title = f"task {len(self.tasks)}: {len(new)} new classes"
         with training_progress(title) as on_epoch:
             self._model, self.memory = learned(
                 settings,
                 images,
-                np.array([numbers[label] for label in labels]),
+                _numbers(labels, classes),
                 self._model,
                 self.memory,
                 earlier=self.tasks or None,
                 on_epoch=on_epoch,
             )
-        self.settings = settings
-        self.classes, self.tasks = [*self.classes, *new], [*self.tasks, len(new)]
+        self.settings, self.classes, self.tasks = settings, classes, [*self.tasks, len(new)]
         self._save()
         return self
 
     def remember(self, images, labels=None):
-        """Chooses exemplars of classes that it knows and has no images of: those of `from_keras`.
+        """Chooses exemplars of known classes that have none: those of a model of `from_keras`.
 
         Args:
-            images: as of `learn`, of known classes.
-            labels: likewise.
+            images: see `learn`; of known classes.
+            labels: see `learn`.
 
         Returns:
             The classifier itself.
@@ -214,23 +204,20 @@ class IncrementalClassifier:
         Raises:
             UserError: where a class is not known, or has exemplars already.
         """
-        images, labels = collected(images, labels)
-        images = alike(images, self.memory)
-        given = sorted(set(labels), key=str)
-        check_known(given, self.classes)
-        numbers = {name: number for number, name in enumerate(self.classes)}
-        check_unremembered([name for name in given if self._counts()[numbers[name]]])
-        check_budget(self.settings.budget, len(self.classes), may_be_none=False)
-        settings, memory = self.settings, self.memory
+        images, labels = collected(images, labels, self.memory)
+        given, kept = sorted(set(labels), key=str), self._kept()
+        known = f"classes that the classifier knows: {listed(self.classes) or 'none so far'}"
+        refuse([name for name in given if name not in kept], known)
+        refuse(
+            [name for name in given if kept[name]],
+            "classes without exemplars: exemplars are never chosen anew",
+        )
+        check_budget(self.settings.budget, len(self.classes), or_zero=False)
+        memory = self.memory
         if memory is None:
             memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
-        self.memory = remembered(
-            self._model,
-            memory,
-            images,
-            np.array([numbers[label] for label in labels]),
-            settings,
-        )
+        numbers = _numbers(labels, self.classes)
+        self.memory = remembered(self._model, memory, images, numbers, self.settings)
         self._save()
         return self
 
@@ -238,11 +225,11 @@ class IncrementalClassifier:
         """Predicts the class of each image.
 
         Args:
-            images: (n, height, width, channels), as those it learned from.
+            images: (n, height, width, channels), scaled as in `learn`.
             batch_size: images at a time.
 
         Returns:
-            (n,) names of classes, strings or integers as `learn` was given them.
+            (n,) class names, strings or integers as in `learn`.
         """
         if not self.classes:
             raise UserError("Expected a classifier that has learned. Received: no class")
@@ -250,11 +237,11 @@ class IncrementalClassifier:
         logits = self._model.predict(images, batch_size=batch_size, verbose=0)
         return np.array(self.classes)[logits.argmax(axis=1)]
 
-    def _counts(self):
-        """Exemplars of each known class."""
-        if self.memory is None:
-            return np.zeros(len(self.classes), int)
-        return self.memory.counts(len(self.classes))
+    def _kept(self) -> dict:
+        """Returns the number of exemplars of each known class."""
+        known = len(self.classes)
+        counts = np.zeros(known, int) if self.memory is None else self.memory.counts(known)
+        return dict(zip(self.classes, counts, strict=True))
 
     def _changed(self, changes):
         fixed = {"backbone", "precision"} & set(changes)
@@ -263,10 +250,8 @@ class IncrementalClassifier:
         return Settings.of(dict(self.settings) | changes, "learn")
 
     def _check_exemplars(self, settings):
-        """Learning goes on without exemplars of some classes, but not in silence."""
-        missing = [
-            name for name, count in zip(self.classes, self._counts(), strict=True) if not count
-        ]
+        """Warns where a class has no exemplars, or raises where a component needs them."""
+        missing = [name for name, count in self._kept().items() if not count]
         if not (missing and settings.budget):
             return
         what = (
@@ -282,8 +267,16 @@ class IncrementalClassifier:
             return
         self._number += 1
         write_state(
-            *(self.folder, self._number, self._model, self.memory),
+            self.folder,
+            self._number,
+            self._model,
+            self.memory,
             classes=self.classes,
             tasks=self.tasks,
             settings=self.settings.model_dump(mode="json"),
         )
+
+
+def _numbers(labels, classes):
+    number_of = {name: number for number, name in enumerate(classes)}
+    return np.array([number_of[label] for label in labels])

@@ -1,11 +1,11 @@
-"""A classifier that learns, in a folder: at any moment the state before or the state after.
+"""Saves an `IncrementalClassifier` in a folder: a kill leaves the old state or the new one whole.
 
-state.json      class names, task sizes, settings, and the names of the other two
+state.json      class names, task sizes, settings, and the number of the other two files
 model-3.keras   the classifier, for plain Keras
 memory-3.npz    the exemplars
 
-Each state has new files for model and memory; writing state.json, in one move, is what makes them
-the current ones, and only then those of the state before are removed.
+Each state has new files for model and memory. Renaming the new state.json into place makes them the
+current ones; the old files are removed after that.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ KEYS = {"format", "number", "classes", "tasks", "settings", "has_memory"}
 
 
 def has_state(folder) -> bool:
-    """Whether a classifier is kept in this folder."""
+    """Tells whether a folder holds a classifier."""
     return (Path(folder) / STATE).exists()
 
 
@@ -30,14 +30,9 @@ def _files(folder, number):
 
 
 def write_state(folder, number, model, memory, **facts) -> None:
-    """Writes a state and removes the one before.
+    """Writes a state, with a larger number than the one before, and removes that.
 
-    Args:
-        folder: is made where it is missing.
-        number: of the state, larger than those before.
-        model: the classifier.
-        memory: the `ExemplarMemory`, or `None`.
-        facts: classes, tasks and settings, for JSON.
+    `memory` is an `ExemplarMemory` or `None`; `facts` are classes, tasks and settings for JSON.
     """
     folder = Path(folder)
     model_file, memory_file = _files(folder, number)
@@ -52,10 +47,7 @@ def write_state(folder, number, model, memory, **facts) -> None:
 
 
 def read_state(folder):
-    """Reads what `write_state` wrote.
-
-    Returns:
-        The model, the memory or `None`, and the dictionary of the rest, `number` included.
+    """Returns the model, the memory or `None`, and the dictionary of state.json.
 
     Raises:
         UserError: where the folder is missing, damaged, or holds something else.
@@ -78,7 +70,7 @@ def read_state(folder):
     memory = ExemplarMemory.load(memory_file) if facts["has_memory"] else None
     count = len(facts["classes"])
     fits = num_classes(model) == count == sum(facts["tasks"])
-    if not fits or (memory is not None and len(memory) and memory.labels.max() >= count):
+    if not fits or (memory is not None and memory.labels.max(initial=-1) >= count):
         raise UserError(
             "Expected a model and a memory of the classes that state.json names. "
             f"Received: {num_classes(model)} logits, {count} classes, folder={folder}"

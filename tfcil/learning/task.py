@@ -1,4 +1,4 @@
-"""Learns one task: a model, images and labels in, the model that knows their classes out."""
+"""Learns one task: takes a model, images and labels, and returns a model of all classes."""
 
 import contextlib
 import dataclasses
@@ -14,24 +14,23 @@ from tfcil.training.train import Trainer
 
 
 def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint=None):
-    """Teaches a model the classes it has no logits for yet.
+    """Trains a model on the classes it has no logits for yet.
 
-    The first task is trained on its classification loss alone: there is nothing to forget. Later
-    ones are learned by the method. A correction follows either where the settings name one.
+    The first task has nothing to forget: it is trained on the classification loss alone. A later
+    one is learned by the method. The correction follows, if the settings name one.
 
     Args:
-        open_teacher: function without arguments that returns the model of the task before (or an
-            untrained one); it is called where the models must be made.
-        images: (n, height, width, channels) uint8: the new images and the exemplars.
-        labels: (n,) ranks of their classes; the new ones follow those the teacher knows.
+        open_teacher: `() -> model` of the task before, or an untrained one; called in the scope in
+            which models must be made.
+        images: (n, height, width, channels) uint8 or float32: the new images and the exemplars.
+        labels: (n,) integers; the new classes follow those of the teacher.
         settings: the `TaskSettings`.
-        on_epoch: function called after each epoch with its row of the curve, and the number of
-            epochs of all phases so far; or `None`.
-        checkpoint: a `Checkpoint` from which a killed training goes on; `None`: none is kept.
+        on_epoch: `(row, epochs)`, called after each epoch with its row of the curve, and the
+            number of epochs of all phases so far.
+        checkpoint: the `Checkpoint` from which a killed training goes on.
 
     Returns:
-        The trained model, of Keras's own layers only, and its curve: a list with a dictionary per
-        epoch.
+        The trained model, of Keras's own layers only, and its curve: a dictionary per epoch.
 
     Raises:
         UserError: where the labels don't fit the teacher, the loss stops being finite, or one of
@@ -57,9 +56,7 @@ def _learned(task, train, settings):
     if method:
         task = dataclasses.replace(task, finetuning=method.defined("finetuning"))
     for one in filter(None, (method, loss, correction)):
-        check = one.defined("check")
-        if check:
-            check(task)
+        one.defined("check", lambda task: None)(task)
     if method:
         trained = method.defined("learn")(task, train)
     else:
@@ -100,7 +97,7 @@ def _task(teacher, images, labels, settings) -> Task:
 
 
 def _without_reserved(task, correction) -> Task:
-    """Takes the images out that the correction wants to see untrained."""
+    """Sets the images aside that the correction needs and the training must not see."""
     reserve = correction.defined("reserve")
     if reserve is None:
         return task
@@ -113,7 +110,7 @@ def _without_reserved(task, correction) -> Task:
 def _seeded(seed, num_old):
     """Makes copied layers such as Dropout draw the same seeds in every process.
 
-    Keras draws them from the global state of Python, which is given back as it was.
+    Keras draws them from Python's global random state, which is restored.
     """
     before = random.getstate(), np.random.get_state()
     random.seed(f"{seed} {num_old}")
