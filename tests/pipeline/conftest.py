@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from tiny_project import Project, create
+from tiny_project import create
 
 
 @pytest.fixture(scope="session")
@@ -17,12 +17,7 @@ def clone(tmp_path_factory, home):
     """Makes clones of a repository in which nothing has run yet."""
     origin = create(tmp_path_factory.mktemp("origin") / "project", home)
 
-    def make(name):
-        folder = tmp_path_factory.mktemp(name) / "project"
-        origin.run("git", "clone", "--quiet", str(origin.folder), str(folder))
-        return Project(folder, home)
-
-    return make
+    return lambda name: origin.clone(tmp_path_factory.mktemp(name) / "project")
 
 
 @pytest.fixture(scope="session")

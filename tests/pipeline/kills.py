@@ -20,12 +20,13 @@ from pathlib import Path
 from tiny_project import PARAMS, contents, create
 
 RECIPE = {"epochs": 6, "batch_size": 8, "learning_rate": 0.05, "crop_padding": 2}
-# Two trainings per task, and a coefficient that is learned beside: everything that has a state.
+# Two phases per task, and a coefficient that is learned: everything that has a state.
 SETTINGS = PARAMS | {
     "tasks": PARAMS["tasks"] | {"02": {"classes": 3, "after": "01", "recipe": "increment"}},
     "model": {"backbone": "simple_cnn", "last_relu": False},
-    "method": {"name": "lucir", "loss": "meta-bsce", "second_stage": True},
-    **{name: dict(RECIPE) for name in ("base", "increment", "second_stage")},
+    "method": {"name": "lucir", "loss": "meta_bsce", "correction": "balanced_finetuning"},
+    "options": {"balanced_finetuning": {"epochs": 6}},
+    **{name: dict(RECIPE) for name in ("base", "increment")},
 }
 WAYS = ("group", "worker", "interrupt")
 
@@ -115,7 +116,8 @@ def main():
     generator, command = random.Random(options.seed), options.command.split()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        whole = settings(create(folder / "whole" / "project", folder))
+        origin = create(folder / "origin", folder)
+        whole = settings(origin.clone(folder / "whole"))
         began = time.perf_counter()
         run_to_the_end(whole, command, 0, generator, 0)
         longest = time.perf_counter() - began
@@ -124,7 +126,7 @@ def main():
         survived, rounds = 0, 0
         while survived < options.kills:
             rounds += 1
-            project = settings(create(folder / f"killed{rounds}" / "project", folder))
+            project = settings(origin.clone(folder / f"killed{rounds}"))
             # More often than not within the first third: several kills per experiment.
             left = options.kills - survived
             done = run_to_the_end(project, command, min(6, left), generator, longest / 3)

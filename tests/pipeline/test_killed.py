@@ -8,24 +8,23 @@ import sys
 
 import pytest
 from kills import SETTINGS, WAYS, deterministic, run_to_the_end
-from tiny_project import create
 
 COMMAND = [sys.executable, "-m", "tfcil", "run"]
 TWO_TASKS = SETTINGS | {"tasks": {key: SETTINGS["tasks"][key] for key in ("00", "01")}}
 
 
 @pytest.fixture(scope="module")
-def left_alone(tmp_path_factory, home):
-    """What comes of it without a kill."""
-    project = create(tmp_path_factory.mktemp("alone") / "project", home)
+def left_alone(clone):
+    """The files of a run without a kill."""
+    project = clone("alone")
     project.change(TWO_TASKS)
     run_to_the_end(project, COMMAND, 0, random.Random(0), 0)
     return deterministic(project.folder)
 
 
-def test_killed_in_each_way_it_ends_with_the_same_bytes(left_alone, tmp_path, home):
+def test_killed_in_each_way_it_ends_with_the_same_bytes(left_alone, clone):
     """While TensorFlow is loaded, while it trains, in between: wherever the moments fall."""
-    project = create(tmp_path / "project", home)
+    project = clone("killed")
     project.change(TWO_TASKS)
     done = run_to_the_end(project, COMMAND, len(WAYS), random.Random(3), 14)
     found = deterministic(project.folder)

@@ -78,6 +78,11 @@ class Project:
         """Reads params.yaml."""
         return yaml.safe_load((self.folder / "params.yaml").read_text())
 
+    def clone(self, folder):
+        """Clones the repository, as it was committed, into a project that has the same home."""
+        self.run("git", "clone", "--quiet", str(self.folder), str(folder))
+        return Project(folder, self.environment["HOME"])
+
     def commit(self):
         """Commits all there is."""
         self.run("git", "add", "--all")
