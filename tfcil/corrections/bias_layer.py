@@ -78,9 +78,7 @@ def bias_loss(logits, labels, num_old, alpha, beta):
     Args:
         logits: raw logits of held-out images, as many of each class, (images, classes).
         labels: integer labels, (images,).
-        num_old: number of old classes.
-        alpha: factor of the new logits.
-        beta: shift of the new logits.
+        num_old, alpha, beta: as of `corrected_logits`.
 
     Returns:
         The loss, and its derivatives by alpha and beta as an array (2,).
@@ -104,9 +102,7 @@ def fit_bias(logits, labels, num_old):
     to infinity. Found by descent from 1 and 0, they are never worse than these.
 
     Args:
-        logits: raw logits of held-out images, as many of each class, (images, classes).
-        labels: integer labels, (images,).
-        num_old: number of old classes.
+        logits, labels, num_old: as of `bias_loss`.
 
     Returns:
         alpha and beta, floats; 1 and 0 without images.
@@ -132,9 +128,7 @@ def folded_bias_correction(kernel, bias, num_old, alpha, beta):
     Args:
         kernel: weights of a linear head, (d, classes), old classes first.
         bias: its bias, (classes,).
-        num_old: number of old classes.
-        alpha: factor of the new logits.
-        beta: shift of the new logits.
+        num_old, alpha, beta: as of `corrected_logits`.
 
     Returns:
         The kernel and the bias, in their types: alpha * w and alpha * b + beta for new classes.

@@ -42,12 +42,8 @@ def clustered_proxies(features, labels, num_old, num_new, proxies, norm, seed):
     A class with fewer different images than proxies repeats them.
 
     Args:
-        features: pooled features, (images, d); those of old classes are left out.
-        labels: integer labels, (images,).
-        num_old: number of old classes.
-        num_new: number of new classes.
+        features, labels, num_old, num_new, norm: as of `imprinted_columns`.
         proxies: columns per class.
-        norm: length of the columns.
         seed: seed, or generator, of the first centres (k-means++).
 
     Returns:
