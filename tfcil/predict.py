@@ -88,10 +88,7 @@ class Classifier:
 def fitted(image, shape, how) -> np.ndarray:
     """Converts an image, (height, width, 3) uint8, to the shape of a model's images.
 
-    Args:
-        image: the image.
-        shape: (height, width, channels) of the model's images, of 1 or 3 channels.
-        how: `"stretch"`, or `"crop"` for square images; see `tfcil.data.images.resize`.
+    `how` is `"stretch"`, or `"crop"` for square shapes; see `tfcil.data.images.resize`.
     """
     from PIL import Image
 

@@ -30,12 +30,9 @@ def images_below(folder, on_error=None) -> Iterator[str]:
 def list_folder(folder, train_split="train", test_split="test") -> Listing:
     """Lists the images of each class, also those in folders of a class's folder.
 
-    Args:
-        folder: the folder.
-        train_split: name of its folder of training images. Without a folder `train`, the folders
-            of the classes lie in `folder` itself.
-        test_split: name of its folder of test images. Without a folder `test` it is `val` or
-            `validation`; without any of them no image has a split.
+    `folder/train_split` and `folder/test_split` hold the folders of the classes. Without a folder
+    `train` they lie in `folder` itself; without a folder `test` it is `val` or `validation`, and
+    without any of them no image has a split.
 
     Raises:
         UserError: there is no such folder, or no class in it.

@@ -10,14 +10,7 @@ MAX_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """An image file.
-
-    Args:
-        path: of the file.
-        class_name: its class.
-        split: `"train"`, `"test"`, or `None` where nobody says.
-        shown: its name in messages.
-    """
+    """An image file of the split `"train"`, `"test"` or `None`; messages name it as `shown`."""
 
     path: str
     class_name: str
@@ -27,12 +20,7 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """The contents of a folder or a CSV file.
-
-    Args:
-        class_names: sorted, also of classes without images.
-        files: the images, sorted by class and name.
-    """
+    """Sorted names of the classes, even of those without images; files sorted by class and name."""
 
     class_names: tuple[str, ...]
     files: list[ImageFile]

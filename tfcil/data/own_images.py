@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tfcil.console import image_progress
 from tfcil.data.classes import choose
 from tfcil.data.csv_file import list_csv
 from tfcil.data.folder import EXTENSIONS, list_folder
 from tfcil.data.held_out import held_out
-from tfcil.data.images import read_image
+from tfcil.data.images import UnusableImageError, check_image, read_image
 from tfcil.data.listing import check_class_names, one_line
-from tfcil.data.splits import OpenDataset, Split
-from tfcil.data.survey import of_both_splits, of_two_classes, survey
+from tfcil.data.splits import OpenDataset, Split, map_in_order
 from tfcil.errors import UserError
 
 
@@ -36,11 +36,11 @@ def open_own_images(params, used=None, fit=None) -> OpenDataset:
     files = [file for file in files if file.class_name in wanted]
     # Before any image is read, which may take hours.
     _check_sides(files, wanted, lambda file: file.split, params)
-    digests, problems = survey(files)
-    problems |= of_two_classes(digests)
+    digests, problems = _survey(files)
+    problems |= _of_two_classes(digests)
     digests = _usable(digests, problems, params)
     test = _test_files(digests, params.test_fraction)
-    problems |= of_both_splits(digests, test)
+    problems |= _of_both_splits(digests, test)
     digests = _usable(digests, problems, params)
     _check_sides(digests, wanted, lambda file: "test" if file in test else "train", params)
     label_of = {name: label for label, name in enumerate(names)}
@@ -91,6 +91,49 @@ def _check_sides(files, wanted, side_of, params) -> None:
         raise UserError(
             f"dataset.path: expected {problem}. Received: dataset.path={one_line(params.path)}"
         )
+
+
+def _survey(files):
+    """Reads each file once; returns the digests of the images, and why others cannot be used."""
+
+    def outcome_of(file):
+        try:
+            return check_image(file.path)
+        except UnusableImageError as problem:
+            return str(problem)
+
+    digests, problems = {}, {}
+    with image_progress("checking", len(files)) as step:
+        for file, outcome in zip(files, map_in_order(outcome_of, files), strict=True):
+            (problems if isinstance(outcome, str) else digests)[file] = outcome
+            step()
+    return digests, problems
+
+
+def _of_two_classes(digests) -> dict:
+    """Finds equal images in several classes: each file, and a text that names an equal one."""
+    first, problems = {}, {}
+    for file, digest in digests.items():
+        other = first.setdefault(digest, file)
+        if other.class_name != file.class_name:
+            problems[file] = f"same image as {other.shown} of the class {other.class_name}"
+    # Their equals in the first class may be the wrong ones.
+    found = {digests[file]: file for file in problems}
+    for file, digest in digests.items():
+        if digest in found and file not in problems:
+            other = found[digest]
+            problems[file] = f"same image as {other.shown} of the class {other.class_name}"
+    return problems
+
+
+def _of_both_splits(digests, test) -> dict:
+    """Finds training images that are test images, too: each file, and a text that names one."""
+    tested = {digests[file]: file for file in digests if file in test}
+    return {
+        file: f"same image as {tested[digest].shown} in the test split"
+        for file, digest in digests.items()
+        if file not in test and digest in tested
+    }
 
 
 def _usable(digests, problems, params) -> dict:

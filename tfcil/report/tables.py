@@ -88,9 +88,8 @@ def confusion_table(results):
 
 def _task_confusion_table(results):
     yield ["actual", "predicted", "images"]
-    for actual, row in zip(results.tasks, results.task_confusion().tolist(), strict=True):
-        for predicted, images in zip(results.tasks, row, strict=True):
-            yield [actual, predicted, images]
+    for (actual, predicted), images in np.ndenumerate(results.task_confusion()):
+        yield [results.tasks[actual], results.tasks[predicted], images]
 
 
 def class_rows(experiment) -> list[dict]:

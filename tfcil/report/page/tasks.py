@@ -1,5 +1,7 @@
 """Figures and charts of the tasks: headline, curves over the tasks, by task, between tasks."""
 
+import numpy as np
+
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
 from tfcil.report.page.chart import (
     Axis,
@@ -134,24 +136,21 @@ def accuracy_matrix(results) -> dict:
     The squares show the primary rule, their tooltips every rule.
     """
     matrices = {all_rules()[rule].title: one.accuracies() for rule, one in results.matrices.items()}
-    shown, counts = results.primary.accuracies(), results.primary
+    tasks, counts = results.tasks, results.primary
     cells = []
-    for row, after in enumerate(results.tasks):
-        for column, task in enumerate(results.tasks[: row + 1]):
-            figures = ", ".join(
-                f"{name} {100 * one[row, column]:.2f} %" for name, one in matrices.items()
-            )
-            right, images = counts.correct[row, column], counts.totals[row, column]
-            tip = (
-                f"after task {after}, images of task {task}: {figures} "
-                f"({right:.0f} of {images:.0f})"
-            )
-            value = float(shown[row, column])
-            cells.append((row, column, value, f"{100 * value:.0f}", tip))
+    for row, column in zip(*np.tril_indices(len(tasks)), strict=True):
+        each = (f"{name} {100 * one[row, column]:.2f} %" for name, one in matrices.items())
+        right, images = counts.correct[row, column], counts.totals[row, column]
+        tip = (
+            f"after task {tasks[row]}, images of task {tasks[column]}: {', '.join(each)} "
+            f"({right:.0f} of {images:.0f})"
+        )
+        value = right / images
+        cells.append((row, column, value, f"{100 * value:.0f}", tip))
     return heat_map(
         "Accuracy by task after each task",
-        results.tasks,
-        results.tasks,
+        tasks,
+        tasks,
         cells,
         titles=("after task", "images of task"),
         low=lowest_tenth([value for _, _, value, *_ in cells]),
@@ -160,24 +159,22 @@ def accuracy_matrix(results) -> dict:
 
 def task_confusion(results) -> dict:
     """Computes the share of each task's images that is taken for classes of each task."""
-    counts = results.task_confusion()
-    totals = counts.sum(axis=1, keepdims=True)
+    counts, tasks = results.task_confusion(), results.tasks
     cells = []
-    for row, actual in enumerate(results.tasks):
-        for column, predicted in enumerate(results.tasks):
-            images, total = int(counts[row, column]), int(totals[row, 0])
-            share = images / max(total, 1)
-            tip = (
-                f"images of task {actual} taken for a class of task {predicted}: "
-                f"{images} of {total} ({100 * share:.2f} %)"
-            )
-            text = f"{100 * share:.0f}" if images else ""
-            # The root makes few errors visible among many hits.
-            cells.append((row, column, share**0.5, text, tip))
+    for (row, column), images in np.ndenumerate(counts):
+        total = counts[row].sum()
+        share = images / max(total, 1)
+        tip = (
+            f"images of task {tasks[row]} taken for a class of task {tasks[column]}: "
+            f"{images} of {total} ({100 * share:.2f} %)"
+        )
+        text = f"{100 * share:.0f}" if images else ""
+        # The root makes few errors visible among many hits.
+        cells.append((row, column, float(share**0.5), text, tip))
     return heat_map(
         "Which task's classes images are taken for",
-        results.tasks,
-        results.tasks,
+        tasks,
+        tasks,
         cells,
         titles=("images of task", "taken for a class of task"),
         errors=True,
