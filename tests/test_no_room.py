@@ -10,18 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tiny_params import tiny_params
 
 from tfcil.errors import UserError
 from tfcil.files import load_npz, read_json, save_npz, write_atomically, write_json
-
-RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
-PARAMS = {
-    "memory": 6,
-    "dataset": {"name": "omniglot100"},
-    "tasks": {"00": {"classes": 2, "after": "start", "recipe": "base"}},
-    "base": dict(RECIPE),
-    "increment": dict(RECIPE),
-}
 
 
 @pytest.fixture
@@ -123,7 +115,7 @@ def run(folder):
 def test_run_on_a_full_disk_ends_in_one_line_and_goes_on_once_there_is_room(small_disk, size):
     """At 60 kB within the images of a task, which are mapped; at 300 kB later on."""
     folder = small_disk(size)
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params(2)))
     done = run(folder)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("task ")]

@@ -2,21 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_params import chain
 
 from tfcil.errors import UserError
 from tfcil.scenario import TaskClasses, build_tasks, class_order, protocol
 
 NAMES = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibex", "jay"]
-
-
-def chain(*classes):
-    """Specs of a well-formed chain with the given `classes` entries."""
-    specs, after = {}, "start"
-    for index, wanted in enumerate(classes):
-        key = f"{index:02d}"
-        specs[key] = {"classes": wanted, "after": after, "recipe": "increment" if index else "base"}
-        after = key
-    return specs
 
 
 # Class orders

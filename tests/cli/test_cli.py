@@ -1,12 +1,12 @@
 """The command `tfcil`: mistakes are told in one line before any work, and nothing is lost."""
 
-import copy
 import os
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from tiny_params import changed
 
 from tfcil.cli import main, main_of_stage
 from tfcil.config.params import load_params
@@ -27,12 +27,7 @@ def here(tmp_path, monkeypatch):
 
 
 def change(path, value):
-    params = copy.deepcopy(DEFAULT)
-    *sections, key = path.split(".")
-    section = params
-    for name in sections:
-        section = section[name]
-    section[key] = value
+    params = changed(DEFAULT, {path: value})
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 

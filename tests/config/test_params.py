@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tiny_params import changed
 
 from tfcil.config.params import Params, load_params
 from tfcil.config.presets import find_preset, presets
@@ -12,16 +13,6 @@ from tfcil.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
-
-
-def changed(path, value):
-    values = copy.deepcopy(DEFAULT)
-    *sections, key = path.split(".")
-    section = values
-    for name in sections:
-        section = section.setdefault(name, {})
-    section[key] = value
-    return values
 
 
 @pytest.mark.parametrize(
@@ -122,7 +113,7 @@ def changed(path, value):
 )
 def test_bad_value_is_told_in_one_line(key, value, told):
     with pytest.raises(UserError) as error:
-        Params.of(changed(key, value), "params.yaml")
+        Params.of(changed(DEFAULT, {key: value}), "params.yaml")
     assert told in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -201,7 +192,7 @@ def test_a_method_asks_for_no_more_than_it_uses(method, others):
 )
 def test_a_recipe_whose_keys_do_not_fit_each_other_is_told_in_one_line(section, told):
     with pytest.raises(UserError) as error:
-        Params.of(changed("base", {"epochs": 5} | section), "params.yaml")
+        Params.of(changed(DEFAULT, {"base": {"epochs": 5} | section}), "params.yaml")
     assert str(error.value).startswith(f"params.yaml: base: {told}")
     assert "\n" not in str(error.value)
 
@@ -209,7 +200,7 @@ def test_a_recipe_whose_keys_do_not_fit_each_other_is_told_in_one_line(section, 
 @pytest.mark.parametrize("warmup", [0, 0.0667, 0.9])
 def test_one_epoch_goes_with_any_warmup(warmup):
     """To try a pipeline with `-S base.epochs=1` nothing else need be changed."""
-    params = Params.of(changed("base", {"epochs": 1, "warmup": warmup}), "params.yaml")
+    params = Params.of(changed(DEFAULT, {"base": {"epochs": 1, "warmup": warmup}}), "params.yaml")
     assert (params.base.epochs, params.base.warmup) == (1, warmup)
 
 
@@ -231,7 +222,8 @@ def test_missing_key_is_named():
 
 def test_scientific_notation_without_a_dot_is_a_number():
     """PyYAML reads 5e-4 as a text, DVC as a number: both must mean the same."""
-    assert Params.of(changed("base.weight_decay", "5e-4"), "params.yaml").base.weight_decay == 5e-4
+    params = Params.of(changed(DEFAULT, {"base.weight_decay": "5e-4"}), "params.yaml")
+    assert params.base.weight_decay == 5e-4
 
 
 def test_default_params_are_the_default_preset():

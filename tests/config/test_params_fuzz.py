@@ -8,6 +8,7 @@ import yaml
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
+from tiny_params import changed
 
 from tfcil.config.params import Params, load_params
 from tfcil.config.reference import schema
@@ -53,13 +54,6 @@ SCHEMA = schema()
 SECTIONS = [(), *(path for path in PATHS if path not in LEAVES)]
 
 
-def changed(path, value):
-    """The default settings with another value of one key."""
-    values = copy.deepcopy(DEFAULT)
-    section_at(values, path[:-1])[path[-1]] = value
-    return values
-
-
 def told_by(values):
     """The message, one readable line; or None where the settings hold."""
     try:
@@ -94,14 +88,14 @@ def names(told, path):
 @example(("method", "loss"), "module:json")
 @example(("tasks", "01", "after"), "x" * 100000)
 def test_any_value_of_any_key_holds_or_its_key_is_named(path, value):
-    told = told_by(changed(path, value))
+    told = told_by(changed(DEFAULT, {path: value}))
     assert told is None or names(told, path), told
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [[]], [{}], float("nan")], ids=repr)
 @pytest.mark.parametrize("path", LEAVES, ids=".".join)
 def test_what_no_key_takes_is_refused(path, value):
-    assert names(told_by(changed(path, value)), path)
+    assert names(told_by(changed(DEFAULT, {path: value})), path)
 
 
 @MANY
@@ -111,7 +105,7 @@ def test_what_no_key_takes_is_refused(path, value):
 @example(("tasks",), "01\n", {})
 def test_one_key_too_many_is_refused_and_named(path, name, value):
     if name not in section_at(DEFAULT, path) and not is_known(path, name):
-        told = told_by(changed((*path, name), value))
+        told = told_by(changed(DEFAULT, {(*path, name): value}))
         assert told is not None, (path, name)
         assert names(told, (*path, name)), told
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tiny_grid import PARAMS, write_grid
+from tiny_params import changed
 
 from tfcil.config.params import Params
 from tfcil.errors import UserError
@@ -22,14 +23,7 @@ def plan(folder, runs, **changes):
 
 
 def varied(changes):
-    values = copy.deepcopy(PARAMS)
-    for path, value in changes.items():
-        *sections, key = path.split(".")
-        section = values
-        for one in sections:
-            section = section.setdefault(one, {})
-        section[key] = value
-    return Params.of(values, source="test")
+    return Params.of(changed(PARAMS, changes), source="test")
 
 
 def test_each_variant_runs_with_each_seed_in_a_folder_of_its_own(tmp_path):

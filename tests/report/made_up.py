@@ -4,6 +4,7 @@ import csv
 import itertools
 
 import numpy as np
+from tiny_params import tiny_params
 
 from tfcil.config.params import Params
 from tfcil.exemplars import ExemplarMemory
@@ -15,17 +16,8 @@ RECIPE = {"epochs": 4, "batch_size": 16}
 
 def params_of(sizes, memory=20, **others):
     """Whole parameters of tasks with the given numbers of classes."""
-    tasks, after = {}, "start"
-    for number, classes in enumerate(sizes):
-        key = f"{number:02d}"
-        tasks[key] = {
-            "classes": classes,
-            "after": after,
-            "recipe": "increment" if number else "base",
-        }
-        after = key
-    values = {"memory": memory, "dataset": {"name": "omniglot100"}, "tasks": tasks}
-    return Params.of(values | {"base": RECIPE, "increment": RECIPE} | others, source="test")
+    sections = {"memory": memory, "base": RECIPE, "increment": RECIPE} | others
+    return Params.of(tiny_params(*sizes, **sections), source="test")
 
 
 def write_experiment(

@@ -7,28 +7,17 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from tiny_params import tiny_params
 
 from tfcil.errors import UserError
 from tfcil.files import save_npz
 from tfcil.stages.run import run_all, run_stage
 
-RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
-PARAMS = {
-    "memory": 6,
-    "dataset": {"name": "omniglot100"},
-    "tasks": {
-        "00": {"classes": 3, "after": "start", "recipe": "base"},
-        "01": {"classes": 2, "after": "00", "recipe": "increment"},
-    },
-    "base": dict(RECIPE),
-    "increment": dict(RECIPE),
-}
-
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params(3, 2)))
     run_all(folder)
     return folder
 
@@ -171,8 +160,18 @@ def test_model_with_code_in_it_is_not_run(folder):
 
 @pytest.mark.parametrize(
     "change",
-    [{"recipe": 5}, {"recipe": {"epochs": -1}}, {"seed": "x"}, {"unknown": 1}, {"method": None}],
-    ids=lambda change: next(iter(change)),
+    [
+        {"recipe": 5},
+        {"recipe": {"epochs": -1}},
+        {"seed": "x"},
+        {"unknown": 1},
+        {"method": None},
+        {"method": {"name": "lucyr"}},
+        {"loss": {"name": "bsce", "options": {"tua": 1}}},
+        {"correction": {"name": "weight_aligning", "options": 1}},
+        {"earlier": [2]},
+    ],
+    ids=str,
 )
 def test_recipe_that_was_edited_is_checked(folder, change):
     path = folder / "recipes" / "01.json"

@@ -2,21 +2,13 @@
 
 import pytest
 import yaml
+from tiny_params import tiny_params
 
 from tfcil.errors import UserError
 from tfcil.stages.run import run_all
 
 RECIPE = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant"}
-PARAMS = {
-    "memory": 6,
-    "dataset": {"name": "omniglot100"},
-    "tasks": {
-        "00": {"classes": 2, "after": "start", "recipe": "base"},
-        "01": {"classes": 2, "after": "00", "recipe": "increment"},
-    },
-    "base": dict(RECIPE),
-    "increment": RECIPE | {"learning_rate": 1e25},
-}
+PARAMS = tiny_params(2, 2, base=RECIPE, increment=RECIPE | {"learning_rate": 1e25})
 
 
 def contents(folder):

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_params import tiny_params
 
 from tfcil.config.params import Params, Scenario
 from tfcil.data.splits import OpenDataset, Split
@@ -18,23 +19,8 @@ NAMES = ("ant", "bee", "cat", "dog")
 
 
 def params(dataset, *classes, **more):
-    keys = [f"{index:02}" for index in range(len(classes))]
-    return Params.of(
-        {
-            "memory": 0,
-            "dataset": dataset,
-            "scenario": {"order": [2, 0, 3, 1]},
-            "tasks": {
-                key: {"classes": count, "after": after, "recipe": "base"}
-                for key, after, count in zip(keys, ["start", *keys], classes, strict=False)
-            },
-            "method": {"name": "finetune"},
-            "base": {"epochs": 1},
-            "increment": {"epochs": 1},
-            **more,
-        },
-        "params",
-    )
+    sections = {"memory": 0, "scenario": {"order": [2, 0, 3, 1]}, "dataset": dataset}
+    return Params.of(tiny_params(*classes, **(sections | more)), "params")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ DVC trains a task again when its file changes, so another byte costs hours, and 
 same where it must not gives results that are not those of params.yaml.
 """
 
-import copy
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tiny_params import changed, tiny_params
 
 from tfcil.config.params import load_params
 from tfcil.config.settings import TaskSettings
@@ -21,18 +21,7 @@ from tfcil.stages.recipes import settings_of
 from tfcil.stages.run import run_stage
 
 ROOT = Path(__file__).parents[2]
-PARAMS = {
-    "memory": 6,
-    "dataset": {"name": "omniglot100"},
-    "tasks": {
-        "00": {"classes": 3, "after": "start", "recipe": "base"},
-        "01": {"classes": 2, "after": "00", "recipe": "increment"},
-        "02": {"classes": ["a", "b", "c"], "after": "01", "recipe": "increment"},
-    },
-    "method": {"name": "lucir", "loss": "ce"},
-    "base": {"epochs": 1},
-    "increment": {"epochs": 1},
-}
+PARAMS = tiny_params(3, 2, ["a", "b", "c"], method={"name": "lucir", "loss": "ce"})
 
 
 @pytest.fixture
@@ -40,14 +29,7 @@ def files(tmp_path):
     """Function from changes, `{"section.key": value}`, to the contents of recipes/ by task."""
 
     def files(changes):
-        values = copy.deepcopy(PARAMS)
-        for path, value in changes.items():
-            *sections, key = path.split(".")
-            section = values
-            for name in sections:
-                section = section.setdefault(name, {})
-            section[key] = value
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed(PARAMS, changes)))
         run_stage("recipes", root=tmp_path)
         return {file.stem: file.read_bytes() for file in (tmp_path / "recipes").iterdir()}
 
