@@ -2,15 +2,10 @@
 
 from tfcil.errors import UserError, nearest, shown
 
-OWN_BACKBONES = (
-    "simple_cnn",
-    "resnet20",
-    "resnet32",
-    "resnet32_lucir",
-    "resnet32_rebuffi",
-    "resnet18",
-)
 # fmt: off
+OWN_BACKBONES = (
+    "simple_cnn", "resnet20", "resnet32", "resnet32_lucir", "resnet32_rebuffi", "resnet18",
+)
 APPLICATIONS = (
     "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge",
     "DenseNet121", "DenseNet169", "DenseNet201", "EfficientNetB0", "EfficientNetB1",

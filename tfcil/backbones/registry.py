@@ -6,8 +6,7 @@ import keras
 
 from tfcil.backbones.applications import application_layers
 from tfcil.backbones.names import check_backbone
-from tfcil.backbones.resnets import cifar_resnet, conv_shortcut, resnet18
-from tfcil.backbones.small import simple_cnn
+from tfcil.backbones.own import cifar_resnet, conv_shortcut, resnet18, simple_cnn
 from tfcil.errors import UserError
 
 OWN = {

@@ -165,15 +165,12 @@ def _activation(layer):
 
 def _check_dense(dense, x):
     activation = _activation(dense)
-    if activation not in ("linear", "softmax", "log_softmax") or dense.units < 2:
+    is_known = activation in ("linear", "softmax", "log_softmax")
+    if not is_known or dense.units < 2 or len(x.shape) != 2:
         raise UserError(
-            f"{EXPECTED}, one per class, two classes at least. "
-            f"Received: layer={dense.name} with {dense.units} outputs, activation={activation}"
-        )
-    if len(x.shape) != 2:
-        raise UserError(
-            f"{EXPECTED}, on features of shape (batch, d). "
-            f"Received: layer={dense.name} on {x.shape}"
+            f"{EXPECTED}, one per class, two classes at least, of features of shape (batch, d). "
+            f"Received: layer={dense.name} of {x.shape}, {dense.units} outputs, "
+            f"activation={activation}"
         )
 
 

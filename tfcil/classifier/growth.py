@@ -10,13 +10,16 @@ from tfcil.components.facts import Head
 BRANCH = "_branch"
 
 
-def copied(model, new_input=None):
-    """Returns an independent copy of a model, on a new input or the given one."""
-    return _filled(keras.models.clone_model(model, input_tensors=new_input), model)
+def copied(model, new_input=None, rename=str):
+    """Returns an independent copy of a model, on a new input or the given one.
 
+    `rename` is a function from the name of a layer to the name of its copy.
+    """
 
-def _filled(copy, model):
-    """Sets the weights of a copy to those of the model."""
+    def renamed(layer):
+        return type(layer).from_config(layer.get_config() | {"name": rename(layer.name)})
+
+    copy = keras.models.clone_model(model, input_tensors=new_input, clone_function=renamed)
     copy.set_weights(model.get_weights())
     for _, layer in layers_by_path(copy):
         if isinstance(layer, keras.layers.Normalization):
@@ -99,17 +102,18 @@ def expanded(model, num_new, generator, auxiliary):
         float32; the layers features_branch0, features_branch1, ... end its backbones.
     """
     ends = branches(model)
-    first = {FEATURES: f"{FEATURES}{BRANCH}0"}
-    trunk = _renamed_copy(
-        model.input, [layer.output for layer in ends], lambda name: first.get(name, name)
-    )
-    trunk.trainable = False
     newest = len(ends) - 1
+
+    def first_branch(name):
+        return f"{FEATURES}{BRANCH}0" if name == FEATURES else name
 
     def next_branch(name):
         return f"{name.removesuffix(f'{BRANCH}{newest}')}{BRANCH}{newest + 1}"
 
-    branch = _renamed_copy(model.input, [ends[-1].output], next_branch, trunk.input)
+    old = keras.Model(model.input, [layer.output for layer in ends])
+    trunk = copied(old, rename=first_branch)
+    trunk.trainable = False
+    branch = copied(keras.Model(model.input, [ends[-1].output]), trunk.input, next_branch)
     outputs = [*trunk.outputs, *branch.outputs]
     features = keras.layers.Concatenate(dtype="float32", name=FEATURES)(outputs)
     old_kernel, old_bias = read_head(Head(), model)
@@ -127,17 +131,6 @@ def branches(model):
     """Returns the layers that end the backbones of a classifier, the oldest first."""
     several = [layer for layer in model.layers if layer.name.startswith(f"{FEATURES}{BRANCH}")]
     return several or [model.get_layer(FEATURES)]
-
-
-def _renamed_copy(inputs, outputs, rename, new_input=None):
-    """Copies the layers between inputs and outputs, weights included, under other names."""
-    part = keras.Model(inputs, outputs)
-
-    def renamed(layer):
-        return type(layer).from_config(layer.get_config() | {"name": rename(layer.name)})
-
-    copy = keras.models.clone_model(part, input_tensors=new_input, clone_function=renamed)
-    return _filled(copy, part)
 
 
 def drawn(generator, dimension, count):

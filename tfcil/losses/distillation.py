@@ -60,7 +60,10 @@ def less_forget(teacher_features, student_features):
     Reference:
         Hou et al., "Learning a Unified Classifier Incrementally via Rebalancing" (CVPR 2019).
     """
-    return _cosine_distance(teacher_features, student_features)
+    teacher, student = _constant_and_variable(teacher_features, student_features)
+    # 1 - cos is half the squared distance of the unit vectors; computed so, it keeps its digits
+    # when cos is near 1.
+    return ops.sum(ops.square(unit_vectors(teacher) - unit_vectors(student)), axis=-1) / 2
 
 
 def pod_flat(teacher_features, student_features):
@@ -77,7 +80,7 @@ def pod_flat(teacher_features, student_features):
     Reference:
         Douillard et al., "PODNet" (arXiv 2004.13513), as in the authors' code.
     """
-    return _cosine_distance(teacher_features, student_features)
+    return less_forget(teacher_features, student_features)
 
 
 def pod_spatial(teacher_maps, student_maps):
@@ -117,13 +120,6 @@ def _constant_and_variable(teacher, student):
     """Returns both in the student's type, float32 or wider; the teacher gets no gradient."""
     student = at_least_float32(student)
     return ops.stop_gradient(ops.cast(teacher, student.dtype)), student
-
-
-def _cosine_distance(teacher_features, student_features):
-    teacher, student = _constant_and_variable(teacher_features, student_features)
-    # 1 - cos is half the squared distance of the unit vectors; computed so, it keeps its digits
-    # when cos is near 1.
-    return ops.sum(ops.square(unit_vectors(teacher) - unit_vectors(student)), axis=-1) / 2
 
 
 def _pooled_squares(maps):

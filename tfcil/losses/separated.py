@@ -63,7 +63,11 @@ def taskwise_distillation(teacher_logits, student_logits, task_sizes, temperatur
         Ahn et al., "SS-IL: Separated Softmax for Incremental Learning" (arXiv 2003.13947).
     """
     teacher, student = ops.convert_to_tensor(teacher_logits), at_least_float32(student_logits)
-    _check_task_sizes(task_sizes, teacher)
+    if min(task_sizes, default=0) < 1 or sum(task_sizes) != teacher.shape[-1]:
+        raise UserError(
+            f"task_sizes must be positive and add up to the teacher's {teacher.shape[-1]} classes. "
+            f"Received: task_sizes={list(task_sizes)}"
+        )
     ends = list(itertools.accumulate(task_sizes))
     if student.shape[-1] < ends[-1]:
         raise UserError(
@@ -74,11 +78,3 @@ def taskwise_distillation(teacher_logits, student_logits, task_sizes, temperatur
         logit_distillation(teacher[:, start:end], student[:, start:end], temperature)
         for start, end in itertools.pairwise([0, *ends])
     )
-
-
-def _check_task_sizes(task_sizes, teacher):
-    if min(task_sizes, default=0) < 1 or sum(task_sizes) != teacher.shape[-1]:
-        raise UserError(
-            f"task_sizes must be positive and add up to the teacher's {teacher.shape[-1]} classes. "
-            f"Received: task_sizes={list(task_sizes)}"
-        )
