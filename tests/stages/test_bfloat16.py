@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from tfcil.files import write_json
-from tfcil.stages.bfloat16 import CPUINFO, bfloat16_warning
 from tfcil.stages.layout import Layout
-from tfcil.stages.start import start
+from tfcil.stages.start import CPUINFO, bfloat16_warning, start
 
 AVX2 = "processor\t: 0\nflags\t\t: fpu sse2 avx2 fma\nbugs\t\t:\n\nprocessor\t: 1\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd bf16\n"

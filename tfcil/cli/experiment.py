@@ -5,17 +5,13 @@ import sys
 
 def add(commands) -> None:
     """Adds the commands to the parser."""
-    run = commands.add_parser(
-        "run", help="run the whole experiment of ./params.yaml in this process, without DVC"
-    )
+    run = commands.add_parser("run", help="run the experiment of ./params.yaml without DVC")
     run.set_defaults(run=_run)
 
     summary = commands.add_parser("summary", help="print the results of the experiment in ./")
     summary.set_defaults(run=_summary)
 
-    compare = commands.add_parser(
-        "compare", help="two experiments side by side: a table, and a page to look at"
-    )
+    compare = commands.add_parser("compare", help="compare two experiments: a table and a page")
     about = "a Git revision, tag, branch, DVC experiment or folder; . is the current folder"
     compare.add_argument("revisions", nargs=2, metavar="REV", help=about)
     compare.add_argument("--output", default="compare.html", help="the page (default: %(default)s)")

@@ -12,12 +12,8 @@ def add(commands) -> None:
     """Adds the commands to the parser."""
     predict = commands.add_parser("predict", help="classify photos with a trained model")
     predict.add_argument("model", type=Path, help="a classifier: models/TASK.keras")
-    predict.add_argument(
-        "paths", type=Path, nargs="+", metavar="PATH", help="an image, or a folder of images"
-    )
-    predict.add_argument(
-        "--top", type=int, default=5, metavar="K", help="how many classes to print (5)"
-    )
+    predict.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="image or folder")
+    predict.add_argument("--top", type=int, default=5, metavar="K", help="classes to print (5)")
     predict.add_argument("--json", action="store_true", help="print one JSON list")
     predict.set_defaults(run=_predict)
 
@@ -33,14 +29,8 @@ def add(commands) -> None:
     )
     export.add_argument("model", type=Path, help="a classifier: models/TASK.keras")
     export.add_argument("--format", choices=FORMATS, default="keras")
-    export.add_argument(
-        "--rule",
-        choices=RULES,
-        help="how the written model predicts (default: by its logits, as it was trained)",
-    )
-    export.add_argument(
-        "--memory", type=Path, help="memory/TASK.npz, for a rule that reads the exemplars"
-    )
+    export.add_argument("--rule", choices=RULES, help="how it predicts (default: by its logits)")
+    export.add_argument("--memory", type=Path, help="memory/TASK.npz, for a rule with exemplars")
     export.add_argument("--output", type=Path, required=True, help="the file or folder to write")
     export.set_defaults(run=_export)
 

@@ -12,9 +12,7 @@ def add(commands) -> None:
     init.add_argument("--force", action="store_true", help="overwrite params.yaml and dvc.yaml")
     init.set_defaults(run=_init)
 
-    sample = commands.add_parser(
-        "sample", help="write some of the embedded images to a folder, to try things out"
-    )
+    sample = commands.add_parser("sample", help="write some of the embedded images to a folder")
     sample.add_argument("folder", help="the new folder, with a folder per class")
     sample.add_argument("--first", type=int, default=0, help="number of the first class (0)")
     sample.add_argument("--classes", type=int, default=6, help="how many of the 100 (6)")

@@ -21,8 +21,7 @@ def add(commands) -> None:
         "--add",
         nargs="*",
         metavar="CLASS",
-        help="add a task with these classes; without names, with all classes of the image folder "
-        "that are in no task yet",
+        help="add a task of these classes; without names, of all classes that are in no task",
     )
     tasks.set_defaults(run=_tasks)
 

@@ -10,13 +10,9 @@ from tfcil.errors import UserError
 
 def add(commands) -> None:
     """Adds the command to the parser."""
-    worker = commands.add_parser(
-        "worker", help="train together with the chief of TF_CONFIG (strategy: multi_worker)"
-    )
+    worker = commands.add_parser("worker", help="train together with the chief of TF_CONFIG")
     worker.add_argument("--tasks", type=int, metavar="N", help="end after N tasks (never)")
-    worker.add_argument(
-        "--patience", type=float, metavar="SECONDS", help="longest wait for a chief (for ever)"
-    )
+    worker.add_argument("--patience", type=float, metavar="S", help="seconds to wait (for ever)")
     worker.set_defaults(run=_worker)
 
 

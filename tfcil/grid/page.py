@@ -124,9 +124,7 @@ def _correction_table(variants) -> list[str]:
         ratios = (bsce.mean(figure) / other.mean(figure) for figure in (PASSES, CPU_SECONDS))
         gain = 100 * (bsce.mean(f"metrics.{AIA}") - other.mean(f"metrics.{AIA}"))
         rows.append([other.name, bsce.name, *(f"{ratio:.2f}" for ratio in ratios), f"{gain:+.1f}"])
-    if len(rows) == 1:
-        return []
-    return ["## Correction dropped", CORRECTION, _markdown(rows)]
+    return ["## Correction dropped", CORRECTION, _markdown(rows)] if len(rows) > 1 else []
 
 
 def _unfinished(runs) -> list[str]:

@@ -35,7 +35,7 @@ class Grid(Section):
         description="name of a variant: what it changes, `section.key: value`"
     )
     notes: str = Field("", description="Markdown that ends the page")
-    published: str = Field("", description="Markdown with figures of others, told apart as such")
+    published: str = Field("", description="Markdown with published figures, in its own section")
 
     @field_validator("seeds")
     @classmethod

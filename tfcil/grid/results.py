@@ -44,10 +44,7 @@ def collect(runs) -> list[Variant]:
 
 
 def loss_pairs(variants) -> list[tuple[Variant, Variant]]:
-    """Pairs each variant with ce or nca with the ones with bsce that are otherwise equal.
-
-    Their corrections may differ.
-    """
+    """Pairs variants of ce or nca with those of bsce that differ in loss and correction only."""
     return [
         (other, bsce)
         for other in variants

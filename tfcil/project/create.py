@@ -36,13 +36,12 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
         # A path may contain characters with a meaning in YAML.
         line = f"  {key}: " + yaml.safe_dump(value, width=999).removesuffix("...\n").strip()
         text = re.sub(rf"^  {key}: \S+", lambda _, line=line: line, text, flags=re.M)
-    with write_atomically(folder / "params.yaml") as aside:
-        aside.write_text(text, encoding="utf-8")
+    pipeline = own_pipeline()
+    for name, contents in {"params.yaml": text, "dvc.yaml": _HEAD + pipeline}.items():
+        with write_atomically(folder / name) as aside:
+            aside.write_text(contents, encoding="utf-8")
     first = {"classes": list(class_names), "after": "start", "recipe": "base"}
     rewrite_tasks(folder / "params.yaml", {"00": first})
-    pipeline = own_pipeline()
-    with write_atomically(folder / "dvc.yaml") as aside:
-        aside.write_text(_HEAD + pipeline, encoding="utf-8")
     for template in packaged("plots", "pipelines/plots").glob("*.json"):
         with write_atomically(folder / "plots" / template.name) as aside:
             shutil.copyfile(template, aside)

@@ -38,7 +38,7 @@ def evaluate(layout: Layout, params, key: str) -> None:
         layout.evaluation(key),
         {
             "task": key,
-            "split": manifest.get("split", "test"),
+            "split": manifest["split"],
             "tasks": [one["task"] for one in seen],
             "images": [one["images"] for one in seen],
             "correct": {

@@ -126,7 +126,6 @@ def _write_skipped(path, skipped):
         # A file name may be no valid Unicode.
         aside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
-        rows = [("path", "class", "reason"), *skipped]
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        csv.writer(file, lineterminator="\n").writerows([("path", "class", "reason"), *skipped])
     if skipped:
         print(f"{len(skipped)} images were left out: {path} lists them", file=sys.stderr)

@@ -7,8 +7,7 @@ import sys
 import keras
 import numpy as np
 
-from tfcil.classifier import FEATURES, expose, open_classifier, save_classifier
-from tfcil.classifier.inference import forward
+from tfcil.classifier import FEATURES, expose, forward, open_classifier, save_classifier
 from tfcil.config.settings import TaskSettings
 from tfcil.console import training_progress
 from tfcil.data.store import Concatenated, read_facts, read_images
