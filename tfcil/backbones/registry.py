@@ -16,7 +16,7 @@ OWN = {
     "resnet32_lucir": partial(
         cifar_resnet, depths=(5, 5, 5), shortcut=conv_shortcut, last_relu=False
     ),
-    # The last of the five blocks of stage 3 is a stage of its own.
+    # The fifth block of stage 3 is a fourth stage.
     "resnet32_rebuffi": partial(
         cifar_resnet, depths=(5, 5, 4, 1), last_relu=False, block_relu=False, gamma="zeros"
     ),

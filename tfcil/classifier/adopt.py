@@ -146,7 +146,7 @@ def _dense_and_input(model):
 
 
 def _applied_to(operation):
-    """Returns the input of an operation in the graph; `input` of a nested model is its own."""
+    """Returns the input of an operation in the graph; a nested model's `input` is inside it."""
     return operation._inbound_nodes[0].input_tensors[0]
 
 

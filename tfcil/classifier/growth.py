@@ -85,7 +85,7 @@ def grown(model, num_new, generator, head=None, columns=None):
 
 
 def expanded(model, num_new, generator, auxiliary):
-    """Makes a student with one more backbone beside the old ones, which are frozen.
+    """Makes a student with one more backbone; the old backbones are frozen.
 
     The features are the concatenated features of all backbones. The new backbone starts as a copy
     of the newest. The old classes keep their weights on the old features; all other weights of the

@@ -29,7 +29,7 @@ def untrained(
         A `keras.Model` from (batch, height, width, channels) to (batch, d).
 
     Raises:
-        UserError: where the backbone is unknown or does not take such images.
+        UserError: the backbone is unknown or does not take such images.
     """
     keras.utils.set_random_seed(seed)
     keras.utils.clear_session()

@@ -103,9 +103,9 @@ def _known_function(function):
 
 
 def _checked_options(function, options):
-    """Returns a copy of the options as JSON will give them back."""
+    """Checks the options; returns a copy of them, as read from JSON."""
     parameters = list(inspect.signature(function).parameters.values())[2:]
-    # A teacher's output beside the labels changes with every batch: it can't be an option.
+    # A teacher's output changes with every batch: it can't be an option.
     known = {each.name: each for each in parameters if not each.name.startswith("teacher_")}
     for name, value in options.items():
         if name not in known:
