@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from loss_of_terms import increment, loss_and_gradients, loss_of, options, terms_of
+from loss_of_terms import loss_and_gradients, loss_of, phases_of, task_of
 
-from tfcil.methods.lucir import less_forget_weight
-from tfcil.methods.podnet import distillation_factor
+from tfcil.components.registry import names
+from tfcil.methods import lucir, podnet
 
 
 def rng(seed=0):
@@ -17,81 +17,104 @@ def weights(terms):
 
 
 # 8 old and 2 new classes: sqrt(8/2) = 2 and sqrt(10/2) = 2.236, old/seen = 0.8
-@pytest.mark.parametrize(
-    ("chosen", "expected"),
-    [
-        (options("finetune"), {"classification": 1}),
-        (options("replay"), {"classification": 1}),
-        (options("lwf", distillation_weight=3), {"classification": 1, "distillation": 3}),
-        (options("baseline"), {"classification": 1, "distillation": 0.8}),
-        (
-            options("baseline", "bsce", distillation_weight=3),
-            {"classification": 1, "distillation": 2.4},
-        ),
-        (
-            options("baseline", distillation_weight=3, distillation_scale="constant"),
-            {"classification": 1, "distillation": 3},
-        ),
-        (options("icarl"), {"classification": 1, "distillation": 0.8}),
-        (options("icarl", "bce"), {"classification": 1}),
-        (options("lwf", "bce"), {"classification": 1}),
-        (options("wa", temperature=4), {"classification": 0.2, "distillation": 0.8 / 16}),
-        (options("bic", "bsce"), {"classification": 0.2, "distillation": 0.2}),
-        (options("eeil", distillation_weight=0.5), {"classification": 1, "distillation": 0.5}),
-        (options("ssil"), {"classification": 1, "distillation": 1}),
-        (options("lucir"), {"classification": 1, "less_forget": 10, "margin_ranking": 1}),
-        (
-            options("lucir", "bsce", less_forget_weight=2, margin_ranking_weight=0.5),
-            {"classification": 1, "less_forget": 4, "margin_ranking": 0.5},
-        ),
-        (
-            options("podnet"),
-            {"classification": 1, "pod_spatial": 3 * 5**0.5, "pod_flat": 5**0.5},
-        ),
-        (options("der"), {"classification": 1, "auxiliary": 1}),
-        (options("foster"), {"classification": 1, "auxiliary": 1, "distillation": 0.25}),
-    ],
-    ids=lambda value: f"{value.name}-{value.loss}" if hasattr(value, "loss") else "",
-)
-def test_names_and_weights_of_the_terms(chosen, expected):
-    found = weights(terms_of(chosen, increment(8, 2)))
-    assert list(found) == list(expected)
-    assert found == pytest.approx(expected)
+WEIGHTS = [
+    ("finetune", "ce", {}, {"classification": 1}),
+    ("replay", "ce", {}, {"classification": 1}),
+    ("lwf", "ce", {"distillation_weight": 3}, {"classification": 1, "distillation": 3}),
+    ("lwf", "bce", {}, {"classification": 1}),
+    ("baseline", "ce", {}, {"classification": 1, "distillation": 0.8}),
+    ("baseline", "bsce", {"distillation_weight": 3}, {"classification": 1, "distillation": 2.4}),
+    (
+        "baseline",
+        "ce",
+        {"distillation_weight": 3, "distillation_scale": "constant"},
+        {"classification": 1, "distillation": 3},
+    ),
+    ("icarl", "ce", {}, {"classification": 1, "distillation": 0.8}),
+    ("icarl", "bce", {}, {"classification": 1}),
+    ("wa", "ce", {"temperature": 4}, {"classification": 0.2, "distillation": 0.8 / 16}),
+    ("bic", "bsce", {}, {"classification": 0.2, "distillation": 0.2}),
+    ("eeil", "ce", {"distillation_weight": 0.5}, {"classification": 1, "distillation": 0.5}),
+    ("ssil", "ce", {}, {"classification": 1, "distillation": 1}),
+    ("lucir", "ce", {}, {"classification": 1, "less_forget": 10, "margin_ranking": 1}),
+    (
+        "lucir",
+        "bsce",
+        {"less_forget_weight": 2, "margin_ranking_weight": 0.5},
+        {"classification": 1, "less_forget": 4, "margin_ranking": 0.5},
+    ),
+    ("podnet", "nca", {}, {"classification": 1, "pod_spatial": 3 * 5**0.5, "pod_flat": 5**0.5}),
+    ("der", "ce", {}, {"classification": 1, "auxiliary": 1}),
+    ("foster", "ce", {}, {"classification": 1, "auxiliary": 1, "distillation": 0.25}),
+]
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("lucir", {"classification": 1, "less_forget": 10, "margin_ranking": 1}),
-        ("podnet", {"classification": 1}),
-        ("eeil", {"classification": 1, "distillation": 1}),
-        ("der", {"classification": 1}),
-        ("foster", {"compression": 1}),
-    ],
+    ("name", "loss", "options", "expected"),
+    WEIGHTS,
+    ids=[f"{name}-{loss}-{number}" for number, (name, loss, *_) in enumerate(WEIGHTS)],
 )
-def test_names_and_weights_of_the_second_stage(name, expected):
-    found = weights(terms_of(options(name), increment(8, 2), second_stage=True))
-    assert found == pytest.approx(expected)
+def test_names_and_weights_of_the_terms(name, loss, options, expected):
+    main, *_ = phases_of(name, loss, 8, 2, **options)
+    assert main.name == "main"
+    assert list(weights(main.terms)) == list(expected)
+    assert weights(main.terms) == pytest.approx(expected)
+
+
+def test_the_table_above_knows_every_method():
+    assert {name for name, *_ in WEIGHTS} == set(names("method"))
+
+
+SECOND = {  # the phase after the first one that a method trains by itself
+    "lucir": ("balancing", {"classification": 1, "less_forget": 10, "margin_ranking": 1}),
+    "podnet": ("balancing", {"classification": 1}),
+    "eeil": ("balancing", {"classification": 1, "distillation": 1}),
+    "der": ("balancing", {"classification": 1}),
+    "foster": ("compression", {"compression": 1}),
+}
+
+
+@pytest.mark.parametrize("name", names("method"))
+def test_names_and_weights_of_what_a_method_trains_after_it(name):
+    _, *later = phases_of(name, "ce", 8, 2)
+    assert [(phase.name, weights(phase.terms)) for phase in later] == [
+        (phase, pytest.approx(expected))
+        for method, (phase, expected) in SECOND.items()
+        if method == name
+    ]
+
+
+def weight_of(module, term, num_old, num_new, **options):
+    """The weight of a term; no network is needed for it."""
+    terms = module.loss_terms(
+        task_of(num_old, [2] * (num_old + num_new)), module.Options(**options)
+    )
+    return weights(terms)[term]
 
 
 def test_official_weight_of_less_forget(oracle):
-    """The ratio leaves the new classes out, and stands as in the code: old over new."""
+    """The ratio leaves the new classes out, and is as in the code: old over new."""
     stored = oracle("lucir_lambda")
     for base, num_old, num_new, expected in zip(
-        stored["base"], stored["n_old"], stored["n_new"], stored["lam"], strict=True
+        *(stored[name].tolist() for name in ("base", "n_old", "n_new", "lam")), strict=True
     ):
-        assert less_forget_weight(base, num_old, num_new) == pytest.approx(expected, rel=1e-12)
+        found = weight_of(lucir, "less_forget", num_old, num_new, less_forget_weight=base)
+        assert found == pytest.approx(expected, rel=1e-12)
 
 
-def test_official_factor_of_pod(oracle):
+@pytest.mark.parametrize("term", ["pod_flat", "pod_spatial"])
+def test_official_factor_of_pod(oracle, term):
     """Unlike LUCIR's, the ratio counts the new classes as seen."""
     stored = oracle("podnet_factor")
     for base, seen, new, expected in zip(
-        *(stored["scheduled_factor"], stored["n_classes_seen"], stored["task_size"]),
-        stored["factor"],
+        *(
+            stored[name].tolist()
+            for name in ("scheduled_factor", "n_classes_seen", "task_size", "factor")
+        ),
         strict=True,
     ):
-        assert base * distillation_factor(seen - new, new) == pytest.approx(expected, rel=1e-12)
+        found = weight_of(podnet, term, seen - new, new, **{f"{term}_weight": base})
+        assert found == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("labels", [[0, 4, 4, 5], [0, 1, 3, 5], [4, 5, 4, 4]])
@@ -101,21 +124,20 @@ def test_margin_ranking_is_the_mean_over_the_old_samples(labels):
     A mean over the whole batch would fade with the share of exemplars in it.
     """
     scores = np.tile([0.4, 0.4, 0.4, 0.4, 0.2, 0.0], (4, 1)).astype("float32")
-    terms = terms_of(options("lucir", negatives=2), increment(4, 2))
-    ranking = [term for term in terms if term.name == "margin_ranking"]
+    main, _ = phases_of("lucir", "ce", 4, 2, negatives=2)
+    ranking = [term for term in main.terms if term.name == "margin_ranking"]
     _, curve = loss_of(ranking, labels, {"scores": scores, "logits": scores})
     expected = 0.2 if min(labels) < 4 else 0.0
     assert float(curve["margin_ranking"]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_podnet_without_nca_or_with_a_balanced_softmax_classifies_like_any_other():
+def test_podnet_without_nca_classifies_like_any_other():
     labels, logits = rng().integers(0, 6, 9), rng(1).normal(size=(9, 6)).astype("float32")
-    task = increment(4, 2, per_old=3, per_new=3)
-    (plain,) = terms_of(options("finetune"), task)
-    expected = loss_of([plain], labels, {"logits": logits})[0]
-    for chosen in (options("podnet", nca="off"), options("podnet", "bsce")):
-        terms = terms_of(chosen, task, second_stage=True)
-        found = loss_of(terms, labels, {"logits": logits})[0]
+    (plain,) = phases_of("finetune", "ce", 4, 2)
+    expected = loss_of(plain.terms, labels, {"logits": logits})[0]
+    for loss in ("ce", "bsce"):
+        _, balancing = phases_of("podnet", loss, 4, 2, images=(3, 3))
+        found = loss_of(balancing.terms, labels, {"logits": logits})[0]
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
@@ -135,9 +157,11 @@ def test_a_student_that_is_its_teacher_has_nothing_to_be_kept_from(name):
         "features": inputs["features"],
         "maps": [inputs["map"]],
     }
-    terms = terms_of(options(name), increment(num_old, 3, earlier=(2, 3)))
+    main, *_ = phases_of(name, "ce", num_old, 3, earlier=(2, 3))
     kept = [
-        term for term in terms if term.name not in ("classification", "auxiliary", "margin_ranking")
+        term
+        for term in main.terms
+        if term.name not in ("classification", "auxiliary", "margin_ranking")
     ]
     assert kept
     loss, gradients = loss_and_gradients(
@@ -151,20 +175,18 @@ def test_a_student_that_is_its_teacher_has_nothing_to_be_kept_from(name):
 
 def test_eeil_distils_each_old_task_by_itself_and_later_the_new_classes_too():
     """A shift of all logits of one task is no change of its own softmax."""
-    teacher = rng().normal(size=(6, 8))
-    task = increment(5, 3, earlier=(2, 3))
+    logits = rng().normal(size=(6, 8))
+    main, balancing = phases_of("eeil", "ce", 5, 3, earlier=(2, 3))
 
-    def distillation(columns, second_stage):
-        moved = teacher + 3.0 * np.isin(np.arange(8), columns)
-        terms = terms_of(options("eeil"), task, second_stage)
-        known = teacher if second_stage else teacher[:, :5]
-        kept = [term for term in terms if term.name == "distillation"]
-        loss = loss_of(kept, np.zeros(6, int), {"logits": moved}, {"logits": known})[0]
-        return float(loss)
+    def distillation(columns, phase, known):
+        moved = logits + 3.0 * np.isin(np.arange(8), columns)
+        kept = [term for term in phase.terms if term.name == "distillation"]
+        teacher = {"logits": logits[:, :known]}
+        return float(loss_of(kept, np.zeros(6, int), {"logits": moved}, teacher)[0])
 
     for columns in ([0, 1], [2, 3, 4], [5, 6, 7]):
-        assert distillation(columns, second_stage=False) == pytest.approx(0, abs=1e-9)
-        assert distillation(columns, second_stage=True) == pytest.approx(0, abs=1e-9)
-    assert distillation([0], second_stage=False) > 0.1
-    assert distillation([5], second_stage=False) == pytest.approx(0, abs=1e-9)
-    assert distillation([5], second_stage=True) > 0.1
+        assert distillation(columns, main, 5) == pytest.approx(0, abs=1e-9)
+        assert distillation(columns, balancing, 8) == pytest.approx(0, abs=1e-9)
+    assert distillation([0], main, 5) > 0.1
+    assert distillation([5], main, 5) == pytest.approx(0, abs=1e-9)
+    assert distillation([5], balancing, 8) > 0.1

@@ -1,85 +1,104 @@
 """A training that was killed goes on from its last finished epoch, and ends with the same bytes."""
 
+import keras
 import numpy as np
 import pytest
-from tiny_tasks import OPTIONS, RECIPE, first_task, settings, task_images
+from tiny_tasks import RECIPE, choice_of, first_task, images_of, task_settings
 
-from tfcil.config.params import Method
-from tfcil.training import train_task
+from tfcil.learning.task import train_task
+from tfcil.training import make_deterministic
 from tfcil.training.checkpoint import Checkpoint
 
-EPOCHS = 2  # of each of the two stages
+EPOCHS = 2  # of each of the phases
+CHANGED = {"epochs": EPOCHS, "learning_rate": 0.05}
 
 
 class KilledError(Exception):
     """Stands for the end of the process."""
 
 
-def train(method, checkpoint=None, epochs=None):
+def train(choice, checkpoint=None, epochs=None):
     """Trains the second task; it ends by being killed after so many epochs, if that is given."""
-    recipe = RECIPE | {"epochs": EPOCHS, "learning_rate": 0.05}
-    chosen = settings(
-        method=method, first_task=None, earlier=[4], recipe=recipe, second_stage=recipe
-    )
-    seen = []
+    seen, totals = [], []
 
-    def on_epoch(row):
+    def on_epoch(row, total):
         seen.append(row)
+        totals.append(total)
         if len(seen) == epochs:
             raise KilledError
 
-    teacher = first_task(method.first_task())
+    make_deterministic()
+    teacher = first_task(choice)
+    chosen = task_settings(choice.later_task(), earlier=[4], recipe=RECIPE | CHANGED)
     try:
-        student, curve = train_task(lambda: teacher, *task_images(1), chosen, on_epoch, checkpoint)
+        student, curve = train_task(lambda: teacher, *images_of(4, 7), chosen, on_epoch, checkpoint)
     except KilledError:
         return None
     assert seen == curve
+    assert totals == [EPOCHS * (1 + number // EPOCHS) for number in range(len(curve))]
     return student.get_weights(), curve
 
 
 @pytest.mark.parametrize(
-    ("name", "loss", "kills"),
-    [("baseline", "meta-bsce", [1]), ("podnet", "ce", [1, 3]), ("foster", "ce", [2])],
+    ("name", "loss", "phases", "kills"),
+    [
+        ("baseline", "meta_bsce", 1, [1]),
+        ("podnet", "nca", 2, [1, 3]),
+        ("foster", "ce", 2, [2]),
+        ("module:own_method", "ce", 1, [1]),
+    ],
 )
-def test_killed_after_some_epoch_it_ends_the_same(tmp_path, name, loss, kills):
-    """Within the main training, at its end, and within the second stage; also more than once."""
-    method = Method(name=name, loss=loss, **OPTIONS.get(name, {}))
-    expected, expected_curve = train(method)
+def test_killed_after_some_epoch_it_ends_the_same(tmp_path, name, loss, phases, kills):
+    """Within the first phase, at its end, and within the second; also more than once.
+
+    What a hook has learned so far and the state of a gradient transform are part of it.
+    """
+    choice = choice_of(name, loss, balanced_finetuning=CHANGED)
+    expected, expected_curve = train(choice)
     path = tmp_path / "00.npz"
     for epoch in kills:
-        assert train(method, Checkpoint(path, "digest"), epoch) is None
-    weights, curve = train(method, Checkpoint(path, "digest"))
+        assert train(choice, Checkpoint(path, "digest"), epoch) is None
+    weights, curve = train(choice, Checkpoint(path, "digest"))
     assert curve == expected_curve
-    assert len(curve) == EPOCHS * (1 + method.trains_second_stage)
+    assert len(curve) == EPOCHS * phases
     for value, kept in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(value, kept)
 
 
 def variables(*values):
-    import keras
-
     return [keras.Variable(np.float32(value)) for value in values]
 
 
 @pytest.fixture
 def written(tmp_path):
     path = tmp_path / "checkpoints" / "00.npz"
-    Checkpoint(path, "ours").save(0, variables([1, 2], 3), [{"epoch": 1, "loss": 0.1}])
+    Checkpoint(path, "ours").save("main", variables([1, 2], 3), [{"epoch": 1, "loss": 0.1}])
     return path
 
 
 def test_values_and_curve_come_back(written):
     found = variables([0, 0], 0)
-    assert Checkpoint(written, "ours").restore(0, found) == [{"epoch": 1, "loss": 0.1}]
+    assert Checkpoint(written, "ours").restore("main", found) == [{"epoch": 1, "loss": 0.1}]
     assert [one.numpy().tolist() for one in found] == [[1, 2], 3]
-    assert Checkpoint(written, "ours").restore(1, found) == []
+    assert Checkpoint(written, "ours").restore("compression", found) == []
 
 
 def test_checkpoint_of_other_settings_is_never_picked_up(written, capsys):
     found = variables([0, 0], 0)
-    assert Checkpoint(written, "theirs").restore(0, found) == []
+    assert Checkpoint(written, "theirs").restore("main", found) == []
     assert found[0].numpy().tolist() == [0, 0]
     assert capsys.readouterr().err == ""
+
+
+def test_each_phase_has_its_own_values(written):
+    """Also where one's name begins with another's."""
+    checkpoint = Checkpoint(written, "ours")
+    checkpoint.save("main/again", variables(7), [{"epoch": 2, "loss": 0.2}])
+    for name, expected, epoch in (("main", [[1, 2], 3], 1), ("main/again", [7], 2)):
+        found = variables(*(0 * np.array(value) for value in expected))
+        (row,) = Checkpoint(written, "ours").restore(name, found)
+        assert row["epoch"] == epoch
+        assert [one.numpy().tolist() for one in found] == expected
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
@@ -92,12 +111,12 @@ def test_damaged_checkpoint_is_told_and_passed_over(written, capsys, damage):
     contents = {"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"no archive"}
     written.write_bytes(contents.get(damage, whole))
     found = variables([0, 0], 0)
-    assert Checkpoint(written, "ours").restore(0, found) == []
+    assert Checkpoint(written, "ours").restore("main", found) == []
     assert found[0].numpy().tolist() == [0, 0]
     assert f"checkpoint passed over: it is damaged ({written})" in capsys.readouterr().err
 
 
 def test_checkpoint_of_another_network_is_told_and_passed_over(written, capsys):
     found = variables([0, 0, 0], 0)
-    assert Checkpoint(written, "ours").restore(0, found) == []
+    assert Checkpoint(written, "ours").restore("main", found) == []
     assert "it belongs to another network" in capsys.readouterr().err

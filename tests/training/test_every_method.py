@@ -7,27 +7,29 @@ import sys
 import numpy as np
 import pytest
 from tiny_tasks import (
-    RECIPE,
+    assert_same,
+    chain,
+    choice_of,
     head_of,
     in_a_process,
+    learn,
     learn_as_named,
     network,
     run,
-    settings,
     state,
-    task_images,
 )
 
-from tfcil.catalogue import catalogue
 from tfcil.classifier import FEATURES, LOGITS, num_classes, save_classifier
+from tfcil.components.registry import names
 from tfcil.errors import UserError
-from tfcil.training.trainer import Trainer
+from tfcil.training.train import Trainer
 
-METHODS = [f"{name}:{about.losses[0]}" for name, about in sorted(catalogue().items())]
-ON_JAX = [*METHODS, "icarl:bce", "lucir:meta-bsce"]
-RUNS = [*ON_JAX, "baseline:bsce", "lwf:relaxed-bsce"]
-ON_TWO = [run for run in RUNS if not run.endswith(":meta-bsce")]  # which is for one device
-ON_FOUR = ["lucir:ce:6", "ssil:ce:6"]
+OWN = "module:own_method/ce"  # a method outside the package, whose transform has a state
+METHODS = [f"{name}/{'nca' if name == 'podnet' else 'ce'}" for name in names("method")]
+ON_JAX = [*METHODS, OWN, "icarl/bce", "lucir/meta_bsce"]
+RUNS = [*ON_JAX, "baseline/bsce", "lwf/relaxed_bsce"]
+ON_TWO = [run for run in RUNS if not run.endswith("/meta_bsce")]  # which is for one device
+ON_FOUR = ["lucir/ce/6", "ssil/ce/6"]
 
 PLAIN = """
 import sys
@@ -51,17 +53,23 @@ np.savez("logits", **found)
 
 @pytest.fixture(params=RUNS)
 def learned(request):
-    return run(*request.param.split(":"))
+    return run(*request.param.split("/"))
 
 
 def test_the_teacher_is_left_as_it_was(learned):
-    """Its weights, batch statistics and flags: the next method may go on from the same model."""
+    """Its weights, batch statistics and flags: the next method may go on from the same model.
+
+    A teacher in training mode would drift with every batch of new images.
+    """
     before, flags = learned.teacher_before
     after, flags_after = state(learned.teacher)
     assert flags_after == flags == [True] * len(flags)
-    for name, values in before.items():
-        for value, kept in zip(after[name], values, strict=True):
-            np.testing.assert_array_equal(value, kept, err_msg=name)
+    assert_same(after, before)
+    main = learned.phases[0]
+    assert main.teacher[0] or main.teacher == [None, None]
+    if main.teacher[0]:
+        assert_same(*main.teacher)
+    assert np.abs(head_of(main.student[1])[0] - head_of(main.student[0])[0]).max() > 0
 
 
 def test_the_student_is_trainable_as_a_whole_and_of_keras_own_layers(learned):
@@ -73,50 +81,63 @@ def test_the_student_is_trainable_as_a_whole_and_of_keras_own_layers(learned):
     assert not any(getattr(layer, "synchronized", False) for layer in learned.student.layers)
 
 
-def test_the_curve_is_finite_and_names_the_terms_of_each_stage(learned):
-    assert [row["stage"] for row in learned.curve] == [stage.name for stage in learned.stages]
+def test_the_curve_is_finite_and_names_the_terms_of_each_phase(learned):
+    assert [row["phase"] for row in learned.curve] == [phase.name for phase in learned.phases]
     for row in learned.curve:
-        assert all(np.isfinite(value) for name, value in row.items() if name != "stage")
+        assert all(np.isfinite(value) for name, value in row.items() if name != "phase")
 
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
-    """The logits that plain Keras gives, by the name of the run; tfcil can't be imported there."""
+    """The logits that plain Keras gives, by the RUN; tfcil can't be imported there."""
     folder = tmp_path_factory.mktemp("plain")
     np.save(folder / "images.npy", run("baseline").images[::6])
-    for name in RUNS:
-        save_classifier(run(*name.split(":")).student, folder / f"{name.replace(':', '-')}.keras")
+    for number, name in enumerate(RUNS):
+        save_classifier(run(*name.split("/")).student, folder / f"{number}.keras")
     subprocess.run([sys.executable, "-c", PLAIN], cwd=folder, check=True)
     with np.load(folder / "logits.npz") as stored:
-        return dict(stored)
+        return {name: stored[str(number)] for number, name in enumerate(RUNS)}
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_plain_keras_opens_the_saved_model_and_gets_the_same_logits(outside, name):
-    model = run(*name.split(":")).student
+    model = run(*name.split("/")).student
     expected = model.predict(run("baseline").images[::6], verbose=0)
     assert expected.shape == (10, 7)
-    np.testing.assert_allclose(outside[name.replace(":", "-")], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outside[name], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def tasks_in_a_chain():
+    return chain()
 
 
 @pytest.fixture(scope="module")
 def on_jax(tmp_path_factory):
     out = tmp_path_factory.mktemp("jax") / "found.npz"
-    return in_a_process(out, "jax", "none", 1, ON_JAX)
+    return in_a_process(out, "jax", "none", 1, [*ON_JAX, "chain"])
 
 
 def assert_curves_agree(found, expected, rtol):
     assert [list(row) for row in found] == [list(row) for row in expected]
     for row, other in zip(found, expected, strict=True):
-        assert row["stage"] == other["stage"]
-        for name in set(row) - {"stage"}:
+        assert row["phase"] == other["phase"]
+        for name in set(row) - {"phase"}:
             np.testing.assert_allclose(row[name], other[name], rtol=rtol, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs the extra `jax`")
+needs_jax = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs the extra `jax`")
+
+
+@needs_jax
 @pytest.mark.parametrize("name", ON_JAX)
 def test_jax_takes_the_same_steps(on_jax, name):
-    assert_curves_agree(on_jax[0][name], run(*name.split(":")).curve, rtol=1e-3)
+    assert_curves_agree(on_jax[0][name], run(*name.split("/")).curve, rtol=1e-3)
+
+
+@needs_jax
+def test_jax_takes_the_same_steps_through_two_tasks(on_jax, tasks_in_a_chain):
+    assert_curves_agree(on_jax[0]["chain"], tasks_in_a_chain[2], rtol=1e-3)
 
 
 def devices(cpus, names, tmp_path_factory):
@@ -126,7 +147,7 @@ def devices(cpus, names, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_two_devices(tmp_path_factory):
-    return devices(2, ON_TWO, tmp_path_factory)
+    return devices(2, [*ON_TWO, "chain", "chain alone"], tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +159,7 @@ def assert_same_steps(found, name, alone):
     curves, weights = found
     assert_curves_agree(curves[name], alone.curve, rtol=1e-4)
     # Weights hardly move in these few steps: a loss that counts twice, or in part, must show.
-    before, after = (head_of(weights)[0] for weights in alone.stages[0].student)
+    before, after = (head_of(weights)[0] for weights in alone.phases[0].student)
     allowed = min(1e-5, np.abs(after - before).max() / 50)
     for value, same in zip(alone.student.get_weights(), weights[name], strict=True):
         np.testing.assert_allclose(value, same, rtol=0, atol=allowed)
@@ -148,9 +169,10 @@ def assert_same_steps(found, name, alone):
 def test_two_devices_take_the_steps_of_one(on_two_devices, name):
     """A mean over the old samples of each device's share would not be that of the batch.
 
-    And the first device of ssil has new images only.
+    The first device of ssil has new images only. And the transform of our own method must see the
+    gradient of the whole batch: its state would be that of a share.
     """
-    assert_same_steps(on_two_devices, name, run(*name.split(":")))
+    assert_same_steps(on_two_devices, name, run(*name.split("/")))
 
 
 @pytest.mark.parametrize("name", ON_FOUR)
@@ -159,8 +181,24 @@ def test_four_devices_with_unequal_shares_take_the_steps_of_one(on_four_devices,
     assert_same_steps(on_four_devices, name, learn_as_named(name))
 
 
+def test_two_devices_give_the_weights_of_one_through_two_tasks(on_two_devices, tasks_in_a_chain):
+    """Gradients are summed over devices: a mean over each share would count them twice."""
+    expected = tasks_in_a_chain[3].get_weights()
+    for value, same in zip(expected, on_two_devices[1]["chain"], strict=True):
+        np.testing.assert_allclose(value, same, rtol=1e-5, atol=1e-5)
+
+
+def test_two_processes_give_the_same_weights_to_the_bit(on_two_devices, tasks_in_a_chain):
+    curves, weights = on_two_devices
+    assert curves["chain alone"] == tasks_in_a_chain[2]
+    expected = tasks_in_a_chain[3].get_weights()
+    for value, same in zip(expected, weights["chain alone"], strict=True):
+        np.testing.assert_array_equal(value, same)
+
+
 def test_fewer_images_than_devices_are_told_in_one_line():
-    settings_of_three = settings(recipe=RECIPE | {"batch_size": 3}, first_task={})
-    trainer = Trainer(network(), *task_images(0), settings_of_three, num_devices=4)
+    task = learn(network(), 0, choice_of("replay")).phases[0].task
+    recipe = task.recipe.model_copy(update={"batch_size": 3})
+    phase = task.phase([task.classification()], recipe=recipe)
     with pytest.raises(UserError, match=r"each of the 4 devices\. Received: batch_size=3"):
-        trainer.first_task()
+        Trainer(seed=5, num_devices=4)(task, phase)

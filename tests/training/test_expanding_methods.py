@@ -4,12 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from tiny_tasks import assert_same, head_of, learn, of_backbone, run
+from tiny_tasks import assert_same, choice_of, head_of, learn, of_backbone, run
 
-from tfcil.classifier import FEATURES, LOGITS, branches, expose, num_classes
-from tfcil.classifier.inference import forward
-from tfcil.config.params import Method
-from tfcil.methods import Increment
+from tfcil.classifier import FEATURES, LOGITS, branches, expose, forward, num_classes
 
 NUM_OLD, NUM_NEW = 4, 3
 
@@ -21,7 +18,7 @@ def outputs(model, images, name):
 def test_der_adds_a_backbone_per_task_and_keeps_the_others():
     """Their features stay as they were, so weights and batch statistics did."""
     second = run("der")
-    third = learn(second.student, 2, Method(name="der", loss="ce"))
+    third = learn(second.student, 2, choice_of("der"))
     images = third.images[::5]
     models = [second.teacher, second.student, third.student]
     features = [outputs(model, images, FEATURES) for model in models]
@@ -32,12 +29,14 @@ def test_der_adds_a_backbone_per_task_and_keeps_the_others():
         assert np.abs(newer[:, -width:] - older[:, -width:]).max() > 1e-3
     assert [len(branches(model)) for model in models] == [1, 2, 3]
     assert [num_classes(model) for model in models] == [4, 7, 9]
-    assert third.increments[0] == Increment(7, 2, (3,) * 7 + (15, 15), (4, 3))
+    task = third.phases[0].task
+    assert (task.num_old, task.num_new, task.earlier) == (7, 2, (4, 3))
+    assert task.class_counts == (3,) * 7 + (15, 15)
 
 
 def test_der_starts_from_the_old_weights_and_then_trains_its_head_anew():
     found = run("der")
-    main, balancing = found.stages
+    main, balancing = found.phases
     kernel, bias = found.teacher.get_layer(LOGITS).get_weights()
     start, start_bias = head_of(main.student[0])
     np.testing.assert_array_equal(start[: kernel.shape[0], :NUM_OLD], kernel)
@@ -48,28 +47,28 @@ def test_der_starts_from_the_old_weights_and_then_trains_its_head_anew():
 
 
 def test_der_can_align_instead():
-    found = run("der", weight_aligning=True)
-    assert [stage.name for stage in found.stages] == ["main"]
+    found = run("der", "ce", "weight_aligning")
+    assert [phase.name for phase in found.phases] == ["main"]
     norms = np.linalg.norm(found.student.get_layer(LOGITS).get_weights()[0], axis=0)
     assert norms[NUM_OLD:].mean() == pytest.approx(norms[:NUM_OLD].mean(), rel=1e-5)
 
 
 def test_foster_is_compressed_to_one_backbone():
     found = run("foster")
-    assert [stage.name for stage in found.stages] == ["main", "compression"]
+    assert [phase.name for phase in found.phases] == ["main", "compression"]
     assert len(branches(found.student)) == 1
     kernel, _ = found.teacher.get_layer(LOGITS).get_weights()
     more = NUM_NEW * (kernel.shape[0] + 1)
     assert found.student.count_params() == found.teacher.count_params() + more
     # It is taught by the expanded model, as that was at the end of its training.
-    boosting, compression = found.stages
+    boosting, compression = found.phases
     for backbones in (of_backbone, lambda weights: {LOGITS: head_of(weights)}):
         assert_same(backbones(compression.teacher[0]), backbones(boosting.student[1]))
     assert_same(compression.teacher[0], compression.teacher[1])
 
 
 def test_foster_boosts_beside_a_frozen_backbone():
-    before, after = map(of_backbone, run("foster").stages[0].student)
+    before, after = map(of_backbone, run("foster").phases[0].student)
     old = {name for name in before if not name.endswith("_branch1")}
     assert len(old) == len(before) / 2
     assert_same({name: before[name] for name in old}, {name: after[name] for name in old})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tfcil.stages import run_all
+from tfcil.stages.run import run_all
 
 RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
 PARAMS = {
@@ -27,8 +27,10 @@ PARAMS = {
 def finished(request, tmp_path_factory):
     """Also lucir, a method with a memory, in the memory-free setting of the journal version."""
     folder = tmp_path_factory.mktemp(request.param)
-    method = {"name": request.param, "loss": "relaxed-bsce", "epsilon": 0.5}
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS | {"method": method}))
+    method = {"name": request.param, "loss": "relaxed_bsce"}
+    options = {"relaxed_bsce": {"epsilon": 0.5}}
+    params = PARAMS | {"method": method, "options": options}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
     run_all(folder)
     return folder
 

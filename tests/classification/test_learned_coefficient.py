@@ -1,15 +1,18 @@
-"""The coefficient of meta-bsce: the gradient through the virtual step, and where it leads."""
+"""The coefficient of meta_bsce: the gradient through the virtual step, and where it leads."""
+
+import dataclasses
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from loss_of_terms import task_of
 
-from tfcil.config.params import Method
+from tfcil.classification.meta_bsce import Options
+from tfcil.classification.shared.coefficient import LearnedCoefficient, meta_gradient
 from tfcil.layers import CosineDense, LocalSimilarity
-from tfcil.layers.augmentation import Augmentation
-from tfcil.methods import Increment
-from tfcil.training.meta import MetaCoefficient, meta_gradient
+from tfcil.layers.draws import Augmentation
+from tfcil.training.phase import Preparation
 
 NUM_OLD, NUM_NEW, DIMENSION = 3, 2, 4
 COUNTS = (2, 3, 2, 20, 30)
@@ -54,8 +57,8 @@ def gradient(head, log_alpha, batch, balanced, tau=1.0):
     tensors = [
         (tf.constant(features), tf.constant(labels)) for features, labels in (batch, balanced)
     ]
-    increment = Increment(NUM_OLD, NUM_NEW, COUNTS)
-    found = meta_gradient(tf.constant(log_alpha, "float64"), head, *tensors, RATE, increment, tau)
+    task = task_of(NUM_OLD, COUNTS)
+    found = meta_gradient(tf.constant(log_alpha, "float64"), head, *tensors, RATE, task, tau)
     assert found.dtype == tf.float64
     return float(found)
 
@@ -126,7 +129,7 @@ def pixels(*rows):
     return np.array(rows, "uint8").reshape(-1, 1, 3, 1)
 
 
-def coefficient(bias, images, labels, counts=(2, 20), **options):
+def coefficient(bias, images, labels, **options):
     """A coefficient on a head that finds the old class in pixel 0, the new one in pixel 1."""
     inputs = keras.Input((1, 3, 1))
     x = keras.layers.Rescaling(1 / 255)(inputs)
@@ -134,36 +137,40 @@ def coefficient(bias, images, labels, counts=(2, 20), **options):
     head = keras.layers.Dense(2, name="logits")
     student = keras.Model(inputs, head(features))
     head.set_weights([np.array([[1, 0], [0, 1], [0, 0]], "float32"), np.array(bias, "float32")])
-    method = Method(loss="meta-bsce", **options)
-    return MetaCoefficient(
-        student, Increment(1, 1, counts), method, images, np.array(labels), (1, 2), Augmentation()
-    )
+    task = dataclasses.replace(task_of(1, (1, 1)), images=images, labels=np.array(labels))
+    preparation = Preparation(student, task, (1, 2), Augmentation())
+    return LearnedCoefficient(preparation, Options(**options))
+
+
+def images_of(old, new):
+    """So many images of the old class and of the new one, and their labels."""
+    return pixels(*[OLD] * old, *[NEW] * new), [0] * old + [1] * new
 
 
 def updated(found, times=1, rate=1.0):
-    """Updates it on a batch of new images, as most batches of a later task are."""
-    batch = pixels(*[NEW] * 8)
-    for _ in range(times):
-        found.update(batch, np.ones(8, "int32"), np.zeros((8, 3), "int32"), np.float32(rate))
-    return found.value
+    """Updates it on batches of new images, as most batches of a later task are."""
+    batch = pixels(*[NEW] * 8), np.ones(8, "int32"), np.zeros((8, 3), "int32")
+    for step in range(times):
+        found.update(step, *batch, np.float32(rate))
+    return found.scalars()["alpha"]
 
 
 def test_it_starts_at_the_balanced_softmax():
-    assert coefficient([0, 0], pixels(OLD, NEW), [0, 1]).value == 1
+    assert coefficient([0, 0], *images_of(2, 20)).scalars() == {"alpha": 1}
 
 
 def test_it_falls_where_old_images_are_taken_for_new_ones():
     """A smaller coefficient: new images push the old logits down less."""
-    assert updated(coefficient([-3, 3], pixels(OLD, NEW), [0, 1]), times=3) < 0.98
+    assert updated(coefficient([-3, 3], *images_of(2, 20)), times=3) < 0.98
 
 
 def test_it_rises_where_new_images_are_taken_for_old_ones():
-    assert updated(coefficient([3, -3], pixels(OLD, NEW), [0, 1]), times=3) > 1.02
+    assert updated(coefficient([3, -3], *images_of(2, 20)), times=3) > 1.02
 
 
 @pytest.mark.parametrize(("bias", "limit"), [([-1, 1], 1e-3), ([1, -1], 1e3)])
 def test_it_stays_within_a_thousandfold(bias, limit):
-    found = coefficient(bias, pixels(OLD, NEW), [0, 1], meta_learning_rate=20.0)
+    found = coefficient(bias, *images_of(2, 20), learning_rate=20.0)
     assert updated(found) == pytest.approx(limit, rel=1e-5)
 
 
@@ -178,20 +185,28 @@ class Recorder:
         return self.images[indices]
 
 
-def test_balanced_set_has_as_many_images_of_a_new_class_as_there_are_exemplars():
-    """3 exemplars of the old class among 20 images of the new one: 3 of them, always the same."""
-    labels = np.array([1] * 20 + [0] * 3)
-    images = Recorder(pixels(*[NEW] * 20, *[OLD] * 3))
-    found = coefficient([0, 0], images, labels, counts=(3, 20), meta_batch_size=100)
+def test_it_is_measured_on_images_of_which_every_class_is_equally_likely():
+    """3 exemplars of the old class among 20 images of the new one: half of what is seen."""
+    images, labels = images_of(3, 20)
+    images = Recorder(images)
+    found = coefficient([0, 0], images, labels, batch_size=100)
     updated(found, times=3)
     drawn = np.array(images.read)
     assert len(drawn) == 300
-    assert set(labels[np.unique(drawn)]) == {0, 1}
-    assert np.bincount(labels[np.unique(drawn)]).tolist() == [3, 3]
-    assert np.bincount(labels[drawn]).min() > 100  # classes are drawn with equal chances
+    assert len(np.unique(drawn)) == 23
+    assert np.bincount(np.array(labels)[drawn]).min() > 120
+
+
+def test_its_variables_are_all_that_it_remembers():
+    """They are part of the checkpoint: with them, another one goes on where this one was."""
+    first, second = (coefficient([-1, 1], *images_of(1, 6)) for _ in range(2))
+    updated(first, times=2)
+    for one, other in zip(second.variables, first.variables, strict=True):
+        one.assign(other)
+    assert second.scalars() == first.scalars()
+    assert updated(second) == updated(first)
 
 
 def test_the_same_seed_gives_the_same_coefficient():
-    images, labels = pixels(OLD, NEW, *[NEW] * 5), [0, 1, 1, 1, 1, 1, 1]
-    values = {updated(coefficient([-1, 1], images, labels), times=2) for _ in range(2)}
+    values = {updated(coefficient([-1, 1], *images_of(1, 6)), times=2) for _ in range(2)}
     assert len(values) == 1
