@@ -93,7 +93,10 @@ def test_figures_of_other_code_are_told(grid, tmp_path, monkeypatch, capsys):
     write_json(record, read_json(record) | {"code": "another"})
     monkeypatch.chdir(again)
     main(["grid", "tiny.yaml", "--only", "baseline CE"])
-    assert "another version of the code" in capsys.readouterr().out
+    assert "finished by another version of the code" in capsys.readouterr().out
+    warning = "**Some runs were made by another version of the code.**"
+    assert warning in (again / "results" / "tiny.md").read_text()
+    assert warning not in (grid[0] / "results" / "tiny.md").read_text()
 
 
 def test_first_task_is_trained_once_for_both_variants(grid):

@@ -10,7 +10,7 @@ from tfcil.config.params import Params
 from tfcil.files import write_json
 from tfcil.grid.figure import label_of
 from tfcil.grid.page import write_page
-from tfcil.grid.plan import Grid, Run, record_of
+from tfcil.grid.plan import Grid, Run, code_of, code_of_base, record_of
 from tfcil.grid.results import collect
 from tfcil.grid.worker import images_seen
 
@@ -28,7 +28,7 @@ def make_run(tmp_path):
         if record:
             folder.mkdir(parents=True)
             (folder / "params.yaml").write_text(run.text)
-            write_json(record_of(folder), record)
+            write_json(record_of(folder), {"code": params and code_of(run)} | record)
         return run
 
     return make
@@ -52,7 +52,6 @@ def record(aia, last, seconds=10.0, passes=1000, nme=None, error=None, **others)
         "seconds": 60.0,
         "workers": 2,
         "machine": "A Processor, 2 cores",
-        "code": "one",
     } | others
 
 
@@ -190,16 +189,30 @@ def test_page_without_a_finished_run_tells_why(page, make_run):
 def test_time_counts_runs_and_shared_tasks_once_over_the_workers(page, make_run):
     """By hand: 2 runs of 60 s and a first task of 24 s, on 2 workers: 72 s."""
     runs = [make_run(name, 0, record=record(0.5, 0.5)) for name in "ab"]
-    text = page(runs, bases=[{"seconds": 24.0, "code": "one"}])
+    text = page(runs, bases=[{"seconds": 24.0, "code": code_of_base(runs[0])}])
     assert "2 runs and 1 shared first tasks took 1.2 minutes with 2 workers" in text
     assert "A Processor, 2 cores." in text
-    assert "different versions" not in text
+    assert "another version" not in text
 
 
-def test_figures_of_different_code_are_not_passed_off_as_of_one_piece(page, make_run):
+OTHER_CODE = "**Some runs were made by another version of the code.**"
+
+
+def test_figures_of_other_code_are_not_passed_off_as_of_one_piece(page, make_run):
     records = [record(0.5, 0.5), record(0.5, 0.5, code="another")]
     runs = [make_run(name, 0, record=one) for name, one in zip("ab", records, strict=True)]
-    assert "different versions of the code" in page(runs)
+    assert OTHER_CODE in page(runs)
+    assert OTHER_CODE not in page(runs[:1])
+    assert OTHER_CODE in page(runs[:1], bases=[{"seconds": 24.0, "code": "another"}])
+
+
+def test_methods_are_of_one_version_although_each_has_its_own_code(page, make_run):
+    changes = {"a": {"name": "icarl", "loss": "ce"}, "b": {"name": "wa", "loss": "bsce"}}
+    runs = [make_run(name, 0, one, record(0.5, 0.5)) for name, one in changes.items()]
+    codes = {run.record()["code"] for run in runs}
+    bases = [{"seconds": 24.0, "code": code_of_base(run)} for run in runs]
+    assert len(codes) == 2
+    assert OTHER_CODE not in page([*runs, make_run("refused", 0, refused="no such loss")], bases)
 
 
 def test_notes_and_published_figures_have_their_own_sections(page, make_run):

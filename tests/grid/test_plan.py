@@ -1,6 +1,10 @@
 """What a grid file asks for, what its variants share, and which runs are finished."""
 
 import copy
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,15 @@ from tiny_params import changed
 from tfcil.config.params import Params
 from tfcil.errors import UserError
 from tfcil.files import write_json
-from tfcil.grid.plan import SECTIONS_OF_BASE, base_of, load_grid, plan_runs, record_of
+from tfcil.grid.plan import (
+    SECTIONS_OF_BASE,
+    base_of,
+    code_of,
+    code_of_base,
+    load_grid,
+    plan_runs,
+    record_of,
+)
 
 ROOT = Path(__file__).parents[2]
 RUNS = {"replay CE, tau 0.5": {"method.loss": "ce", "memory": 6}, "as it is": {}}
@@ -82,7 +94,15 @@ def test_grid_that_is_wrong_is_told_in_one_line(tmp_path, changes, told):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"method.loss": "ce"}, {"method.name": "replay"}, {"increment.epochs": 9}, {"memory": 0}],
+    [
+        {"method.loss": "ce"},
+        {"method.name": "replay"},
+        {"method.name": "eeil", "method.correction": "balanced_finetuning"},
+        {"options.bsce.tau": 0.5},
+        {"options.baseline.temperature": 3},
+        {"increment.epochs": 9},
+        {"memory": 0},
+    ],
 )
 def test_variants_that_train_the_first_task_alike_share_it(changes):
     assert base_of(varied(changes)) == base_of(varied({}))
@@ -93,6 +113,8 @@ def test_variants_that_train_the_first_task_alike_share_it(changes):
     [
         {"seed": 6},
         {"base.epochs": 2},
+        {"method.name": "lucir"},  # another head
+        {"options.bsce.first_task": True},
         {"scenario.order": 7},
         {"model.backbone": "resnet20"},
         {"tasks.01.classes": 4},
@@ -101,6 +123,62 @@ def test_variants_that_train_the_first_task_alike_share_it(changes):
 )
 def test_variants_that_train_the_first_task_otherwise_do_not_share_it(changes):
     assert base_of(varied(changes)) != base_of(varied({}))
+
+
+def codes(tmp_path, **runs):
+    """Digests of the code of each variant, and of its first task."""
+    planned = plan(tmp_path, runs, seeds=[0])
+    return [code_of(run) for run in planned], [code_of_base(run) for run in planned]
+
+
+def test_code_of_a_run_is_that_of_its_components(tmp_path):
+    """Not of others: a change of another method leaves a finished run as it is."""
+    (same, numbers, method, loss, correction), bases = codes(
+        tmp_path,
+        same={},
+        numbers={"memory": 6, "increment.epochs": 3, "options.lucir.margin": 0.1},
+        method={"method.name": "icarl"},
+        loss={"method.loss": "ce"},
+        correction={"method.correction": "balanced_finetuning"},
+    )
+    assert same == numbers
+    assert len({same, method, loss, correction}) == 4
+    assert len(set(bases)) == 1
+
+
+def test_code_of_a_first_task_is_that_of_its_loss(tmp_path):
+    _, (same, loss) = codes(tmp_path, same={}, loss={"options.bsce.first_task": True})
+    assert same != loss
+
+
+@pytest.mark.parametrize(
+    ("module", "decides"),
+    [
+        *[("stages.train", True), ("methods.baseline", True), ("evaluation.rules.nme", True)],
+        *[("evaluation.measures.calibration_error", True), ("report.results", True)],
+        *[("methods.lucir", False), ("grid.page", False), ("report.page.chart", False)],
+    ],
+)
+def test_code_of_a_run_changes_with_what_decides_its_figures_alone(tmp_path, module, decides):
+    """In a copy of the package, whose module gets one line more."""
+    shutil.copytree(ROOT / "tfcil", tmp_path / "tfcil", ignore=shutil.ignore_patterns("*.pyc"))
+    with (tmp_path / "tfcil" / f"{module.replace('.', '/')}.py").open("a") as file:
+        file.write("# one line more\n")
+    (run,) = plan(tmp_path, {"a": {}}, seeds=[0])
+    script = (
+        "from tfcil.grid.plan import code_of, load_grid, plan_runs\n"
+        "(run,) = plan_runs(load_grid('tiny.yaml'), 'tiny.yaml', 'runs')\n"
+        "print(code_of(run))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout.strip() != code_of(run)) == decides
 
 
 def test_settings_that_are_written_out_are_those_that_are_left_out():

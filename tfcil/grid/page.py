@@ -7,6 +7,7 @@ from pathlib import Path
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
 from tfcil.files import write_atomically
 from tfcil.grid.figure import draw_variants
+from tfcil.grid.plan import of_other_code
 from tfcil.grid.results import collect, loss_pairs
 
 AIA, LAST = "average_incremental_accuracy", "last_accuracy"
@@ -44,7 +45,7 @@ def write_page(grid, runs, command: str, bases) -> None:
     if variants:
         with write_atomically(picture) as aside:
             draw_variants(aside, variants)
-        parts += [_measured(variants, bases), f"![{grid.title}]({picture.name})"]
+        parts += [_measured(variants, runs, bases), f"![{grid.title}]({picture.name})"]
         parts += [_table(variants, len(grid.seeds)), _legend(variants)]
         parts += _correction_table(variants)
     parts += _unfinished(runs)
@@ -56,8 +57,8 @@ def write_page(grid, runs, command: str, bases) -> None:
         aside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _measured(variants, bases) -> str:
-    """Describes hardware and time; warns of runs of different code."""
+def _measured(variants, runs, bases) -> str:
+    """Describes hardware and time; warns of runs of other code."""
     records = [record for variant in variants for record in variant.records.values()]
     workers = sorted({record["workers"] for record in records})
     # As if one call had made all runs.
@@ -68,8 +69,8 @@ def _measured(variants, bases) -> str:
         + "; ".join(sorted({record["machine"] for record in records}))
         + "."
     )
-    if len({record["code"] for record in [*records, *bases]}) > 1:
-        text += "\n\n**The runs were made by different versions of the code.**"
+    if of_other_code(runs, bases):
+        text += "\n\n**Some runs were made by another version of the code.**"
     return text
 
 

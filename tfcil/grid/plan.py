@@ -10,13 +10,16 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, StrictInt, field_validator
 
+from tfcil.components.code import code_digest
 from tfcil.components.sections import Section
 from tfcil.config.params import Params
 from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import UserError
+from tfcil.evaluation.registry import all_measures, all_rules
 from tfcil.files import read_json
 from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
+from tfcil.stages.run import ONCE, PER_TASK
 
 # With the settings of the first task, they decide the prepared data and the first training.
 SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "tasks", "model")
@@ -145,3 +148,31 @@ def base_of(params: Params) -> str:
     settings = settings_of(params, next(iter(params.tasks))).model_dump_json()
     decides = json.dumps(sections, sort_keys=True) + settings
     return hashlib.sha256(decides.encode()).hexdigest()[:16]
+
+
+def code_of(run: Run) -> str:
+    """Computes the digest of the code that decides the figures of a run."""
+    components = [one.module.__name__ for one in run.params.choice().components]
+    evaluated = [f"tfcil.evaluation.rules.{name}" for name in all_rules()]
+    evaluated += [f"tfcil.evaluation.measures.{name}" for name in all_measures()]
+    stages = [f"tfcil.stages.{name}" for name in (*ONCE, *PER_TASK)]
+    return code_digest(*stages, *components, *evaluated, "tfcil.report.results")[:16]
+
+
+def code_of_base(run: Run) -> str:
+    """Computes the digest of the code that decides the first task of a run."""
+    first = settings_of(run.params, next(iter(run.params.tasks)))
+    stages = [f"tfcil.stages.{name}" for name in (*ONCE, "train")]
+    return code_digest(*stages, *first.modules)[:16]
+
+
+def of_other_code(runs, bases) -> bool:
+    """Tells whether the code has changed since any of the runs was finished.
+
+    `bases` has the records of the first tasks that they share.
+    """
+    finished = [run for run in runs if run.finished]
+    codes_of_bases = {code_of_base(run) for run in finished}
+    return any(run.record()["code"] != code_of(run) for run in finished) or any(
+        base["code"] not in codes_of_bases for base in bases
+    )

@@ -6,19 +6,24 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tfcil.components.code import code_digest
 from tfcil.errors import UserError, nearest
 from tfcil.files import read_json, write_json
 from tfcil.grid.page import write_page
-from tfcil.grid.plan import Run, base_of, load_grid, plan_runs, record_of
+from tfcil.grid.plan import (
+    Run,
+    base_of,
+    code_of,
+    code_of_base,
+    load_grid,
+    of_other_code,
+    plan_runs,
+    record_of,
+)
 from tfcil.grid.pool import Failure, Pool
 from tfcil.grid.worker import run_variant, train_base
 from tfcil.stages.layout import Layout
-from tfcil.stages.run import ONCE, PER_TASK
 
 BASES = ".bases"
-# With the components in use, this code decides a run's figures.
-DECIDING = (*(f"tfcil.stages.{name}" for name in (*ONCE, *PER_TASK)), "tfcil.report.results")
 
 
 def run_grid(file, workers: int | None = None, only=()) -> bool:
@@ -40,7 +45,7 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
     bases = {run: folder / BASES / base_of(run.params) for run in runs if run.params}
     missing = [run for run in wanted if run.params and not run.finished]
     print(f"{len(wanted)} runs, {len(wanted) - len(missing)} of them finished or refused")
-    if any(run.finished and run.record()["code"] != _code_of(run) for run in wanted):
+    if of_other_code(wanted, _records_of_bases(wanted, folder)):
         print(f"finished by another version of the code; without {folder}/ they are done again")
     if missing:
         _run_missing(missing, bases, folder, min(workers or _cores(), len(missing)))
@@ -63,7 +68,8 @@ def _run_missing(missing: list[Run], bases, folder, workers) -> None:
     """Trains the first tasks that variants share, then runs the variants, in the same processes."""
     sharing = {bases[run]: run for run in missing if not bases[run].exists()}
     jobs = [
-        (base, partial(train_base, base, run.text, _code_of(run))) for base, run in sharing.items()
+        (base, partial(train_base, base, run.text, code_of_base(run)))
+        for base, run in sharing.items()
     ]
     broken = {}
     try:
@@ -85,7 +91,7 @@ def _run_missing(missing: list[Run], bases, folder, workers) -> None:
 
 def _run_variants(pool, runs, bases, workers) -> None:
     jobs = [
-        (run, partial(run_variant, run.folder, run.text, bases[run], _code_of(run), workers))
+        (run, partial(run_variant, run.folder, run.text, bases[run], code_of(run), workers))
         for run in runs
     ]
     began = time.perf_counter()
@@ -117,9 +123,3 @@ def _name(run: Run) -> str:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _code_of(run: Run) -> str:
-    """Computes the digest of the code that decides the figures of a run."""
-    modules = [one.module.__name__ for one in run.params.choice().components]
-    return code_digest(*DECIDING, *modules)[:16]
