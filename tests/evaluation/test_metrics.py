@@ -66,23 +66,18 @@ def test_trap_5_the_last_model_is_not_in_the_maximum_of_forgetting():
     assert matrix.forgetting() == pytest.approx(-0.2)
 
 
-def test_trap_5_forgetting_backward_transfer_and_base_forgetting_differ():
+def test_trap_5_forgetting_and_backward_transfer_differ():
     """One task learnt at 0.5, at its best 0.9, at last 0.6."""
     matrix = AccuracyMatrix(
         [[5, NAN, NAN], [9, 6, NAN], [6, 6, 1]], [[10, NAN, NAN], [10, 8, NAN], [10, 8, 4]]
     )
     assert matrix.forgetting() == pytest.approx(((0.9 - 0.6) + 0) / 2)
     assert matrix.backward_transfer() == pytest.approx(((0.6 - 0.5) + 0) / 2)
-    assert matrix.base_forgetting() == pytest.approx(0.5 - 0.6)
 
 
 def test_trap_5_backward_transfer_reads_the_last_row_only(matrix):
     """Averaged over all rows it would be -0.2."""
     assert matrix.backward_transfer() == pytest.approx(((0.7 - 0.8) + (0.2 - 0.5)) / 2)
-
-
-def test_base_forgetting_is_the_drop_on_the_base_task(matrix):
-    assert matrix.base_forgetting() == pytest.approx(0.8 - 0.7)
 
 
 def test_old_and_new_accuracy_of_any_task(matrix):
@@ -118,7 +113,6 @@ def test_after_the_base_task_the_figures_about_old_tasks_are_undefined():
         "old_accuracy": None,
         "new_accuracy": 0.75,
     }
-    assert math.isnan(matrix.base_forgetting())
 
 
 def test_test_set_sizes_may_be_known_ahead_of_their_task(matrix):

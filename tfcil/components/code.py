@@ -36,14 +36,7 @@ def import_closure(*modules: str) -> dict[str, Path]:
 
 
 def code_digest(*modules: str) -> str:
-    """Computes the SHA-256 of the names and contents of the files in `import_closure`.
-
-    Args:
-        modules: full dotted names, in any order.
-
-    Raises:
-        ModuleNotFoundError: where there is no such module.
-    """
+    """Computes the SHA-256 of the names and contents of the files in `import_closure`."""
     digest = hashlib.sha256()
     for name, file in import_closure(*modules).items():
         digest.update(f"{name}\0{_source(file).digest}\0".encode())
@@ -51,29 +44,18 @@ def code_digest(*modules: str) -> str:
 
 
 class _Source(NamedTuple):
-    """What is read from one file, once per process.
-
-    Attributes:
-        digest: of its content.
-        imports: its import statements: level, module and the name taken from it or `None`.
-        bound: names that importing it binds, by import, definition or assignment.
-    """
+    """What is read from one file, once per process."""
 
     digest: str
-    imports: tuple[tuple[int, str, str | None], ...]
-    bound: frozenset[str]
+    imports: tuple[tuple[int, str, str | None], ...]  # level, module, and the name taken from it
+    bound: frozenset[str]  # names that importing it binds
 
 
 class _Folders(NamedTuple):
-    """Where modules are looked up.
+    """Where modules are looked up."""
 
-    Attributes:
-        own: the folders that hold a top-level package or file, by its name.
-        others: those in which any other name belongs to the same project.
-    """
-
-    own: dict[str, list[Path]]
-    others: list[Path]
+    own: dict[str, list[Path]]  # folders that hold a top-level package or file, by its name
+    others: list[Path]  # folders in which any other name belongs to the same project
 
     @classmethod
     def of(cls, tops):

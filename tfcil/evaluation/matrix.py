@@ -104,16 +104,6 @@ class AccuracyMatrix:
         best = np.nanmax(accuracies[:-1, :-1], axis=0)
         return float(np.mean(best - accuracies[-1, :-1]))
 
-    def base_forgetting(self) -> float:
-        """Computes `A[0, 0] - A[T, 0]`, the accuracy lost on the base task; NaN after that task.
-
-        Reference:
-            Liu et al., Mnemonics Training (arXiv 2002.10211) and AANets (arXiv 2010.05063), who
-            call it forgetting rate.
-        """
-        accuracies = self.accuracies()
-        return math.nan if len(accuracies) == 1 else float(accuracies[0, 0] - accuracies[-1, 0])
-
     def backward_transfer(self) -> float:
         """Computes the mean over the old tasks `i` of `A[T, i] - A[i, i]`.
 
