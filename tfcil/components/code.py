@@ -28,9 +28,6 @@ def import_closure(*modules: str) -> dict[str, Path]:
     Returns:
         The file of each module by its name, sorted: these modules and all of the same projects and
         of tfcil that they import, also inside functions, with the `__init__` of every package.
-
-    Raises:
-        ModuleNotFoundError: where there is no such module.
     """
     return dict(_closure(frozenset(modules)))
 

@@ -23,19 +23,12 @@ MODULE = "module:"
 
 
 class Kind(NamedTuple):
-    """A kind of component.
+    """A kind of component."""
 
-    Args:
-        package: where its files are, and the name of its group of entry points.
-        function: what each of them defines.
-        facts: type of its `FACTS`.
-        key: that names one in params.yaml.
-    """
-
-    package: str
-    function: str
-    facts: type
-    key: str
+    package: str  # where its files are, and the name of its group of entry points
+    function: str  # that each of them defines
+    facts: type  # of its `FACTS`
+    key: str  # that names one in params.yaml
 
 
 KINDS = {

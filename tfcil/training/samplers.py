@@ -60,11 +60,7 @@ def _permutation(seed, count):
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """Joins the batches of several samplers; the first one says how long an epoch is.
-
-    Args:
-        samplers: each adds its own images to every step.
-    """
+    """Joins the batches of several samplers; the first one says how long an epoch is."""
 
     samplers: tuple
 

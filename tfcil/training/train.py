@@ -143,15 +143,11 @@ def fit(training, task, on_epoch=None, epochs_before=0, checkpoint=None):
     Args:
         training: a `Training`.
         task: the `Task` whose images it sees.
-        on_epoch: as of `Trainer`.
+        on_epoch, checkpoint: as of `Trainer`.
         epochs_before: epochs of the phases before.
-        checkpoint: the task's `Checkpoint`, or `None`.
 
     Returns:
         The curve: a list with a dictionary per epoch.
-
-    Raises:
-        UserError: where the loss stops being finite.
     """
     plan, kept = training.plan, training.variables
     curve = checkpoint.restore(training.name, kept) if checkpoint else []
