@@ -8,16 +8,15 @@ import sys
 import keras
 import numpy as np
 import pytest
+from characters import characters
 from photos import photos, pixels
 from PIL import Image
 
 from tfcil.classifier import expose, forward, grown, open_classifier, save_classifier, untrained
 from tfcil.cli import main
-from tfcil.config.params import Dataset
-from tfcil.data import load_dataset
 from tfcil.data.images import resize
 from tfcil.evaluation.evidence import Evidence
-from tfcil.evaluation.registry import primary, rules
+from tfcil.evaluation.registry import all_rules, primary
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import write_json
 from tfcil.predict import BATCH_SIZE, Classifier, fitted, image_files
@@ -26,25 +25,22 @@ NAMES = ["panda", "Köter", "小熊猫", "d"]
 
 
 @pytest.fixture(scope="module")
-def characters():
+def images():
     """Test images of four characters, (n, 28, 28, 1): more than one batch."""
-    loaded = load_dataset(Dataset(name="omniglot100"))
-    return np.concatenate(
-        [loaded.test_images[loaded.test_labels < 4], loaded.train_images[loaded.train_labels < 4]]
-    )
+    return np.concatenate([characters(0, 4, split)[0] for split in ("test", "train")])
 
 
 @pytest.fixture(scope="module")
-def here(characters, tmp_path_factory):
+def here(images, tmp_path_factory):
     """A model, the names of its classes, and images of its kind in characters/."""
     folder = tmp_path_factory.mktemp("predict")
-    statistics = [float(characters.mean())], [float(characters.std())]
-    start = untrained("simple_cnn", characters.shape[1:], *statistics, seed=1)
+    statistics = [float(images.mean())], [float(images.std())]
+    start = untrained("simple_cnn", images.shape[1:], *statistics, seed=1)
     save_classifier(grown(start, 4, np.random.default_rng(0)), folder / "model.keras")
     save_classifier(start, folder / "start.keras")
     write_json(folder / "model.json", {"classes": NAMES})
     (folder / "characters").mkdir()
-    for number, image in enumerate(characters):
+    for number, image in enumerate(images):
         Image.fromarray(image[..., 0]).save(folder / "characters" / f"{number:03}.png")
     return folder
 
@@ -65,23 +61,23 @@ def run(here, monkeypatch, capfd):
     return run
 
 
-def test_a_folder_gets_the_answers_of_evaluation(here, characters):
+def test_a_folder_gets_the_answers_of_evaluation(here, images):
     """In a process of its own: on stdout one JSON list, on stderr nothing."""
     command = [sys.executable, "-m", "tfcil", "predict", "model.keras", "characters", "--json"]
     done = subprocess.run(command, cwd=here, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     answers = json.loads(done.stdout)
-    assert len(answers) == len(characters) > BATCH_SIZE
+    assert len(answers) == len(images) > BATCH_SIZE
     assert [one["path"] for one in answers] == [
-        f"characters/{number:03}.png" for number in range(len(characters))
+        f"characters/{number:03}.png" for number in range(len(images))
     ]
     model = open_classifier(here / "model.keras")
     outputs = functools.partial(forward, expose(model, "logits", "features"))
-    evidence = Evidence(outputs, characters, None, ExemplarMemory.empty((28, 28, 1)))
-    evaluated = rules()[primary()].predict(evidence)
+    evidence = Evidence(outputs, images, None, ExemplarMemory.empty((28, 28, 1)))
+    evaluated = all_rules()[primary()].predict(evidence)
     assert [one["predictions"][0]["class"] for one in answers] == [NAMES[k] for k in evaluated]
     assert len(set(evaluated)) > 1
-    expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(characters)))
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(images)))
     for answer, known in zip(answers, expected, strict=True):
         assert [one["class"] for one in answer["predictions"]] == [
             NAMES[k] for k in np.argsort(-known)
@@ -212,8 +208,11 @@ def test_images_in_folders_are_sorted_and_hidden_ones_left_out(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
+    # A link to a folder may lead to where it stands, and the walk would never end.
+    (tmp_path / "b" / "round.png").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "c.gif").symlink_to(tmp_path / "a.webp")
     found = [str(path.relative_to(tmp_path)) for path in image_files(tmp_path)]
-    assert found == ["a.webp", "b/10.PNG", "b/2.png", "d.png/e.gif"]
+    assert found == ["a.webp", "b/10.PNG", "b/2.png", "c.gif", "d.png/e.gif"]
     assert image_files(tmp_path / "b" / "z.txt") == [tmp_path / "b" / "z.txt"]
 
 

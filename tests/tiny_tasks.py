@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
+from characters import characters
 
 CLASSES = ((0, 4), (4, 7), (7, 9))  # of each task: 15 images of each, later 3 exemplars
 EXEMPLARS = 3
@@ -68,12 +69,7 @@ class Run(NamedTuple):
 
 @functools.cache
 def dataset():
-    from tfcil.config.params import Dataset
-    from tfcil.data.datasets import load_dataset
-
-    loaded = load_dataset(Dataset(name="omniglot100"))
-    chosen = loaded.train_labels < 10
-    return loaded.train_images[chosen], loaded.train_labels[chosen]
+    return characters(0, 10)
 
 
 def images_of(first, last, exemplars=EXEMPLARS):

@@ -25,7 +25,7 @@ def blocks(page):
     return ["\n" * text[: found.start(1)].count("\n") + found[1] for found in BLOCK.finditer(text)]
 
 
-# tests/test_use_the_model.py runs that page, whose programs need exports of a finished experiment.
+# test_use_the_model.py runs that page, whose programs need exports of a finished experiment.
 ELSEWHERE = {"use_the_model"}
 PAGES = [
     page

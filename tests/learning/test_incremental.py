@@ -1,6 +1,7 @@
 """IncrementalClassifier: as tfcil.learn, with names, a state in a folder, and clear refusals."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 import tiny_learning
-from tiny_learning import RECIPE, arrays_of, characters
+from characters import characters
+from tiny_learning import RECIPE, arrays_of
 
 import tfcil
 from tfcil.components.recipe import Recipe
@@ -17,6 +19,7 @@ from tfcil.config.params import Model, Params
 from tfcil.errors import UserError
 from tfcil.learning.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 META = {"loss": "meta_bsce"}
 
 
@@ -63,7 +66,8 @@ def test_going_on_in_another_process_gives_the_same_bytes(one_task, tmp_path):
     for file in one_task.iterdir():
         (there / file.name).write_bytes(file.read_bytes())
     script = Path(tiny_learning.__file__)
-    subprocess.run([sys.executable, script, there], check=True, cwd=script.parents[2])
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    subprocess.run([sys.executable, script, there], check=True, env=environment)
     names = {file.name for file in here.iterdir()}
     assert names == {"state.json", "model-2.keras", "memory-2.npz"}
     assert names == {file.name for file in there.iterdir()}

@@ -2,27 +2,20 @@
 
 import numpy as np
 import pytest
+from characters import characters
 
 import tfcil
-from tfcil.config.params import Dataset
-from tfcil.data.datasets import load_dataset
 from tfcil.errors import UserError
 
 RECIPE = {"epochs": 20, "batch_size": 16, "learning_rate": 0.1, "crop_padding": 2}
 
 
-def task(first, last):
-    dataset = load_dataset(Dataset(name="omniglot100"))
-    chosen = (dataset.train_labels >= first) & (dataset.train_labels < last)
-    return dataset.train_images[chosen], dataset.train_labels[chosen]
-
-
 def test_two_tasks_make_one_model_that_knows_both():
-    images, labels = task(0, 4)
+    images, labels = characters(0, 4)
     first, memory = tfcil.learn(images, labels, budget=16, recipe=RECIPE)
     assert memory.counts(4).tolist() == [4, 4, 4, 4]
     before = [weight.copy() for weight in first.get_weights()]
-    more_images, more_labels = task(4, 7)
+    more_images, more_labels = characters(4, 7)
     second, memory = tfcil.learn(more_images, more_labels, first, memory, 16, RECIPE)
     assert second.output.shape == (None, 7)
     assert memory.counts(7).tolist() == [2] * 7
@@ -37,16 +30,16 @@ def test_two_tasks_make_one_model_that_knows_both():
 
 
 def test_labels_that_do_not_go_on_are_refused():
-    images, labels = task(0, 4)
+    images, labels = characters(0, 4)
     with pytest.raises(UserError, match="none of class 0"):
         tfcil.learn(images, labels + 1, recipe=RECIPE)
 
 
 def test_a_misspelt_setting_is_refused():
     with pytest.raises(UserError, match=r"learn: .*recipe\.epoch: .*\(did you mean epochs\?\)"):
-        tfcil.learn(*task(0, 2), recipe={"epoch": 3})
+        tfcil.learn(*characters(0, 2), recipe={"epoch": 3})
     with pytest.raises(UserError, match=r"learn: options\.wa\.tau: no such key"):
-        tfcil.learn(*task(0, 2), options={"wa": {"tau": 3}})
+        tfcil.learn(*characters(0, 2), options={"wa": {"tau": 3}})
 
 
 def test_options_decide_how_a_task_is_learned():
@@ -54,7 +47,7 @@ def test_options_decide_how_a_task_is_learned():
 
     So they differ by rounding; the balanced one differs by far, as the classes do in size.
     """
-    images, labels = task(0, 2)
+    images, labels = characters(0, 2)
     chosen = np.flatnonzero((labels == 0) | (np.cumsum(labels) < 4))
     unequal = images[chosen], labels[chosen]
     kernels = []

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from characters import characters
 from keras import layers
-from tiny_learning import characters
 
 import tfcil
 from tfcil.errors import UserError

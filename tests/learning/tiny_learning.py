@@ -1,4 +1,4 @@
-"""A small network and a few characters of Omniglot, for tests of learning from arrays.
+"""A small network for tests of learning from arrays.
 
 Run as `python tiny_learning.py FOLDER` it opens the classifier there and learns the second task.
 """
@@ -6,20 +6,9 @@ Run as `python tiny_learning.py FOLDER` it opens the classifier there and learns
 import sys
 
 import numpy as np
+from characters import characters
 
 RECIPE = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "crop_padding": 2, "flip": True}
-
-
-def characters(first, last, split="train"):
-    """Images, uint8, and labels of the classes from `first` to `last`, without the last."""
-    from tfcil.config.params import Dataset
-    from tfcil.data.datasets import load_dataset
-
-    dataset = load_dataset(Dataset(name="omniglot100"))
-    images = getattr(dataset, f"{split}_images")
-    labels = getattr(dataset, f"{split}_labels")
-    chosen = (labels >= first) & (labels < last)
-    return images[chosen], labels[chosen]
 
 
 def backbone():

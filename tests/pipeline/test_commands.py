@@ -17,7 +17,7 @@ from tfcil.config.params import Params
 NEEDS = ("network", "hours", "cluster", "server", "yours", "ci")
 OWN_TEST = {
     "new_classes.md": "tests/docs/test_new_classes.py",
-    "use_the_model.md": "tests/test_use_the_model.py",
+    "use_the_model.md": "tests/docs/test_use_the_model.py",
 }
 EXPERIMENTS = 2  # that are run whole
 BLOCK = re.compile(r"^```sh ?(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

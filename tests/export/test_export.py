@@ -10,14 +10,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from characters import characters
 from photos import photos, pixels
 from PIL import Image
 
 from tfcil.classifier import expanded, grown, plain, save_classifier, untrained
 from tfcil.cli import main
 from tfcil.components.facts import Head
-from tfcil.config.params import Dataset
-from tfcil.data import load_dataset
 from tfcil.files import write_json
 from tfcil.predict import Classifier, fitted
 
@@ -33,18 +32,10 @@ HALF = 0.3  # trained in bfloat16, exported in float32: 0.12 was seen
 
 
 @pytest.fixture(scope="module")
-def characters():
-    """Characters of four classes: images (60, 28, 28, 1), labels, and test images (20, ...)."""
-    loaded = load_dataset(Dataset(name="omniglot100"))
-    train, test = loaded.train_labels < 4, loaded.test_labels < 4
-    return loaded.train_images[train], loaded.train_labels[train], loaded.test_images[test]
-
-
-@pytest.fixture(scope="module")
-def folder(characters, tmp_path_factory):
+def folder(tmp_path_factory):
     """CASE.keras and CASE.json as the pipeline writes them, and batches of images in CASE.npz."""
     folder = tmp_path_factory.mktemp("models")
-    train, labels, test = characters
+    (train, labels), (test, _) = characters(0, 4), characters(0, 4, "test")
     linear = drawn("simple_cnn", train)
     linear.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     linear.fit(train, labels, epochs=10, batch_size=16, verbose=0)

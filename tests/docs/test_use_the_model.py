@@ -14,7 +14,7 @@ from tfcil.cli import main
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import write_json
 
-PAGE = (Path(__file__).parents[1] / "docs" / "use_the_model.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "use_the_model.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 PROGRAMS = [text for language, text in BLOCKS if language == "python"]
 COMMANDS = [
