@@ -197,6 +197,50 @@ def test_a_recipe_whose_keys_do_not_fit_each_other_is_told_in_one_line(section, 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "told"),
+    [
+        (
+            {"name": "eeil", "loss": "ce"},
+            {"balanced_finetuning": {"optimizer": "adamw", "nesterov": True}},
+            "options.balanced_finetuning: nesterov is a form of the momentum of sgd. "
+            "Received: optimizer=adamw, momentum=0.9",
+        ),
+        (
+            {"name": "eeil", "loss": "ce"},
+            {"balanced_finetuning": {"schedule": "step"}},
+            "options.balanced_finetuning: schedule=step needs milestones",
+        ),
+        (
+            {"name": "foster", "loss": "ce"},
+            {"foster": {"compression": {"resized_crop": True}}},  # increment pads
+            "options.foster.compression: expected resized_crop or crop_padding, not both. "
+            "Received: crop_padding=2",
+        ),
+    ],
+)
+def test_recipe_in_options_that_does_not_go_with_the_task_is_told(method, options, told):
+    """Before the first task is trained, which may take a day."""
+    with pytest.raises(UserError) as error:
+        Params.of(DEFAULT | {"method": method, "options": options}, "params.yaml")
+    assert str(error.value).startswith(f"params.yaml: {told}")
+    # Another component may be chosen later on, and `increment` be changed with it.
+    assert Params.of(DEFAULT | {"options": options}, "params.yaml")
+
+
+def test_recipe_of_a_correction_goes_with_the_first_task_where_it_follows_it():
+    method = {"name": "eeil", "loss": "ce"}
+    finetuning = {"resized_crop": True, "crop_padding": 0}
+    values = DEFAULT | {"method": method, "options": {"balanced_finetuning": finetuning}}
+    values |= {"increment": {"epochs": 3}, "base": {"epochs": 3, "nesterov": True}}
+    assert Params.of(values, "params.yaml")
+    finetuning |= {"momentum": 0.0}
+    assert Params.of(values, "params.yaml")
+    finetuning |= {"first_task": True}
+    with pytest.raises(UserError, match=r"options\.balanced_finetuning: nesterov is a form"):
+        Params.of(values, "params.yaml")
+
+
 @pytest.mark.parametrize("warmup", [0, 0.0667, 0.9])
 def test_one_epoch_goes_with_any_warmup(warmup):
     """To try a pipeline with `-S base.epochs=1` nothing else need be changed."""

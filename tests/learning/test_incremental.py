@@ -21,6 +21,8 @@ from tfcil.learning.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 META = {"loss": "meta_bsce"}
+EEIL = {"name": "eeil", "loss": "ce"}
+NO_MOMENTUM = {"balanced_finetuning": {"nesterov": True, "momentum": 0.0}}
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +190,10 @@ def test_strategy_and_precision_reach_the_training():
         (
             lambda one: one.learn(*characters(4, 6), method={"name": "wa"}, second_stage={}),
             "learn: second_stage: no such key",
+        ),
+        (
+            lambda one: one.learn(*characters(4, 6), method=EEIL, options=NO_MOMENTUM),
+            "learn: options.balanced_finetuning: nesterov is a form of the momentum",
         ),
         (lambda one: one.learn(*characters(4, 6), method={"name": "lwf"}), "expected budget=0"),
         (lambda one: one.learn(characters(4, 6)[0] / 255.0, [4] * 30), "uint8 as so far"),

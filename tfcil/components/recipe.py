@@ -78,7 +78,11 @@ class Recipe(Section):
         return self
 
 
-def recipe_options(**defaults) -> type[Options]:
+class RecipeOptions(Options):
+    """Options that hold a recipe."""
+
+
+def recipe_options(**defaults) -> type[RecipeOptions]:
     """Returns a base class for options that hold a recipe.
 
     Every key of `Recipe` is an option; one that is null is taken from the section `increment`.
@@ -91,19 +95,37 @@ def recipe_options(**defaults) -> type[Options]:
         name: (types[name] | None, Field(defaults.get(name), description=field.description))
         for name, field in Recipe.model_fields.items()
     }
-    return create_model("RecipeOptions", __base__=Options, **fields)
+    return create_model("RecipeOptions", __base__=RecipeOptions, **fields)
 
 
-def changed_recipe(recipe: Recipe, options: Options) -> Recipe:
+def changed_recipe(recipe: Recipe, options: RecipeOptions, key: str = "recipe") -> Recipe:
     """Returns a recipe in which the keys that `recipe_options` holds replace those of another.
 
     Args:
         recipe: the section `increment`.
         options: of a class made by `recipe_options`.
+        key: that an error message names.
 
     Raises:
         UserError: where the two don't go together.
     """
     changes = {name: getattr(options, name) for name in Recipe.model_fields}
     changes = {name: value for name, value in changes.items() if value is not None}
-    return Recipe.of(recipe.model_dump() | changes, "recipe")
+    return Recipe.of(recipe.model_dump() | changes, "", under=key)
+
+
+def check_recipes(recipe: Recipe, options: Options, key: str) -> None:
+    """Checks that options, and their sections, which hold a recipe go together with another.
+
+    Args:
+        recipe: that of the task.
+        options: of a component.
+        key: of the options in params.yaml.
+
+    Raises:
+        UserError: where a recipe does not go with that of the task.
+    """
+    inside = {f"{key}.{name}": value for name, value in options}
+    for name, section in ({key: options} | inside).items():
+        if isinstance(section, RecipeOptions):
+            changed_recipe(recipe, section, name)

@@ -192,7 +192,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _components_fit(self):
-        self.choice()
+        self.choice().check_recipes(self.base, self.increment)
         return self
 
     def choice(self) -> Choice:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, StrictInt
 
 from tfcil.components.facts import Head
-from tfcil.components.recipe import Recipe
+from tfcil.components.recipe import Recipe, check_recipes
 from tfcil.components.registry import Component, all_components, find
 from tfcil.components.sections import PositiveInt, Section
 from tfcil.errors import UserError, brief, nearest, shown
@@ -114,6 +114,21 @@ class Choice:
             "loss": Chosen.of_component(self.loss),
             "correction": Chosen.of_component(self.correction),
         }
+
+    def check_recipes(self, first: Recipe, later: Recipe) -> None:
+        """Checks that recipes in the options go together with those of the tasks.
+
+        Args:
+            first: how the first task is trained.
+            later: how later tasks are trained.
+
+        Raises:
+            UserError: one line that names the wrong key.
+        """
+        for one in self.components:
+            check_recipes(later, one.options, f"options.{one.name}")
+        if self.correction and self.correction.on_first_task:
+            check_recipes(first, self.correction.options, f"options.{self.correction.name}")
 
 
 def choose(method: Method, options: dict, memory: int, strategy: str = "none") -> Choice:

@@ -27,7 +27,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _components_fit(self):
-        self.choice()
+        self.choice().check_recipes(self.recipe, self.recipe)
         return self
 
     def choice(self) -> Choice:
