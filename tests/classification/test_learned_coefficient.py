@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from formulas import softmax
 from loss_of_terms import task_of
 
 from tfcil.classification.meta_bsce import Options
@@ -36,11 +37,6 @@ def samples(seed, images=9):
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(images, DIMENSION))
     return features, generator.integers(0, NUM_OLD + NUM_NEW, images).astype("int32")
-
-
-def softmax(logits):
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def errors(logits, labels):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from formulas import softmax
 
 from tfcil.corrections.bias_layer import (
     bias_loss,
@@ -13,11 +14,6 @@ from tfcil.corrections.bias_layer import (
 
 def rng(seed=0):
     return np.random.default_rng(seed)
-
-
-def softmax(logits):
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def chained(stored, correct):
