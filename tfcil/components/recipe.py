@@ -101,13 +101,7 @@ def recipe_options(**defaults) -> type[RecipeOptions]:
 def changed_recipe(recipe: Recipe, options: RecipeOptions, key: str = "recipe") -> Recipe:
     """Returns a recipe in which the keys that `recipe_options` holds replace those of another.
 
-    Args:
-        recipe: the section `increment`.
-        options: of a class made by `recipe_options`.
-        key: that an error message names.
-
-    Raises:
-        UserError: where the two don't go together.
+    Where the two don't go together, a `UserError` names `key`.
     """
     changes = {name: getattr(options, name) for name in Recipe.model_fields}
     changes = {name: value for name, value in changes.items() if value is not None}
@@ -115,16 +109,7 @@ def changed_recipe(recipe: Recipe, options: RecipeOptions, key: str = "recipe") 
 
 
 def check_recipes(recipe: Recipe, options: Options, key: str) -> None:
-    """Checks that options, and their sections, which hold a recipe go together with another.
-
-    Args:
-        recipe: that of the task.
-        options: of a component.
-        key: of the options in params.yaml.
-
-    Raises:
-        UserError: where a recipe does not go with that of the task.
-    """
+    """Refuses recipes in options, or in their sections, that don't go with that of the task."""
     inside = {f"{key}.{name}": value for name, value in options}
     for name, section in ({key: options} | inside).items():
         if isinstance(section, RecipeOptions):

@@ -75,18 +75,11 @@ class TaskSettings(Section):
 
 @dataclass(frozen=True)
 class Choice:
-    """The components of an experiment.
-
-    Attributes:
-        method: how later tasks are learned.
-        loss: their classification loss.
-        first_loss: that of the first task.
-        correction: what follows the training, or `None`.
-    """
+    """The components of an experiment."""
 
     method: Component
-    loss: Component
-    first_loss: Component
+    loss: Component  # of later tasks
+    first_loss: Component  # of the first task
     correction: Component | None
 
     @property
@@ -116,15 +109,7 @@ class Choice:
         }
 
     def check_recipes(self, first: Recipe, later: Recipe) -> None:
-        """Checks that recipes in the options go together with those of the tasks.
-
-        Args:
-            first: how the first task is trained.
-            later: how later tasks are trained.
-
-        Raises:
-            UserError: one line that names the wrong key.
-        """
+        """Refuses recipes in the options that don't go with those of the first and later tasks."""
         for one in self.components:
             check_recipes(later, one.options, f"options.{one.name}")
         if self.correction and self.correction.on_first_task:

@@ -48,11 +48,6 @@ def learn(task, train, options):
     return train(task, compression)
 
 
-def check(task, options) -> None:
-    """Refuses a recipe of the compression that does not go with `increment`."""
-    changed_recipe(task.recipe, options.compression)
-
-
 def boosting_terms(task, options):
     """Returns rescaled classification, the new backbone's own classification, and distillation."""
     weights = losses.effective_number_weights(task.class_counts, options.boosting_beta)
