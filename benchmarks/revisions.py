@@ -1,73 +1,109 @@
 """A training step of this checkout against that of another one, such as an earlier commit.
 
     git worktree add /tmp/before HEAD~10
-    python benchmarks/revisions.py /tmp/before --pairs 3 --threads 1 --rounds 4 --steps 2
+    python benchmarks/revisions.py /tmp/before --rounds 10 --steps 2
 
-Runs `benchmarks/training_step.py` of both in turn, each in a process of its own, with the same
-Python and packages; it gets the arguments that are not explained here. A ratio is the CPU time of
-one by that of the other checkout in the same pair of processes, the median over the pairs: below 1,
-this one is faster.
+Two processes, with the same Python and packages, take the steps of `training_step.py` in turn, each
+on one thread and with the code of its checkout. A ratio is this checkout's CPU time by the other's
+in the same round, the median over the rounds: below 1, this one is faster.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
-import reporting
 
-TITLES = ("cross-entropy", "with distillation")
+TITLES = {"cross-entropy": False, "with distillation": True}
 
 
-def measured(root, arguments) -> dict:
-    """Runs the benchmark of a checkout; returns the row of tfcil for each title."""
-    result = root / "benchmarks" / "results" / "training_step.json"
-    published = result.read_bytes()
-    try:
-        subprocess.run(
-            [sys.executable, root / "benchmarks" / "training_step.py", *arguments],
-            env=os.environ | {"PYTHONPATH": str(root), "TF_ENABLE_ONEDNN_OPTS": "1"},
-            stdout=subprocess.DEVNULL,
-            check=True,
+class Checkout:
+    """A process that takes training steps with the code of a checkout, when it is told to.
+
+    Args:
+        root: the checkout.
+        distil: whether there is a teacher.
+        steps: how many it takes at a time.
+    """
+
+    def __init__(self, root, distil, steps):
+        paths = os.pathsep.join((str(root), str(root / "benchmarks")))
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--serve", str(int(distil)), "--steps", str(steps)],
+            env=os.environ | {"PYTHONPATH": paths, "TF_ENABLE_ONEDNN_OPTS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
-        found = json.loads(result.read_text())
-    finally:
-        result.write_bytes(published)
-    return {title: found[title][0] for title in TITLES}
+        self.take_steps()  # compiles, and fills caches
+
+    def take_steps(self) -> float:
+        """Takes some steps and returns the milliseconds of CPU time per image."""
+        print("go", file=self._process.stdin, flush=True)
+        return float(self._process.stdout.readline())
+
+    def close(self):
+        """Ends the process."""
+        self._process.communicate()
+
+
+def serve(distil, steps):
+    """Takes steps for each line of the standard input, and prints the milliseconds per image."""
+    # Of the checkout: PYTHONPATH comes after the folder of this script.
+    sys.path.pop(0)
+    import training_step
+
+    from tfcil.training import make_deterministic
+
+    training_step._limit(1)
+    make_deterministic()
+    settings = training_step.Settings()
+    tfcil = training_step.competitors(distil, settings)["tfcil"]
+    for _ in sys.stdin:
+        began = time.process_time()
+        tfcil.run(steps)
+        seconds = time.process_time() - began
+        print(1000 * seconds / steps / settings.batch_size, flush=True)
+
+
+def compare(options):
+    """Prints a table per title."""
+    import reporting
+
+    roots = {"this": reporting.ROOT, "other": options.other.resolve()}
+    for title, distil in TITLES.items():
+        checkouts = {name: Checkout(root, distil, options.steps) for name, root in roots.items()}
+        times = {name: np.empty(options.rounds) for name in roots}
+        for index in range(options.rounds):
+            # Neither always goes first.
+            for name in list(roots)[:: -1 if index % 2 else 1]:
+                times[name][index] = checkouts[name].take_steps()
+        for checkout in checkouts.values():
+            checkout.close()
+        ratios = times["this"] / times["other"]
+        row = {f"{name}: CPU ms/image": float(np.median(one)) for name, one in times.items()}
+        row["ratio"] = round(float(np.median(ratios)), 3)
+        row["middle half"] = " to ".join(f"{one:.3f}" for one in np.quantile(ratios, (0.25, 0.75)))
+        reporting.show(f"{title} (ratio below 1: this checkout is faster)", [row])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("other", type=Path, help="the other checkout")
-    parser.add_argument("--pairs", type=int, default=3, help="processes of each")
-    options, arguments = parser.parse_known_args()
-    found = {"this": [], "other": []}
-    for pair in range(options.pairs):
-        both = {"this": reporting.ROOT, "other": options.other.resolve()}
-        # Neither always runs first.
-        for name in list(both)[:: -1 if pair % 2 else 1]:
-            found[name].append(measured(both[name], arguments))
-    for title in TITLES:
-        rows = [
-            {"checkout": name, **_median(runs, title, found["other"])}
-            for name, runs in found.items()
-        ]
-        reporting.show(f"{title} (ratio below 1: this checkout is faster)", rows)
-
-
-def _median(runs, title, others) -> dict:
-    """The medians over the processes, and over the ratios of the pairs."""
-    cpu, other = (np.array([run[title]["CPU ms/image"] for run in each]) for each in (runs, others))
-    speed = [run[title]["images/s"] for run in runs]
-    return {
-        "images/s": float(np.median(speed)),
-        "CPU ms/image": float(np.median(cpu)),
-        "CPU ratio": float(np.median(cpu / other)),
-        "ratio of each pair": ", ".join(f"{ratio:.3f}" for ratio in cpu / other),
-    }
+    parser.add_argument("other", type=Path, nargs="?", help="the other checkout")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=2, help="steps of each per round")
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve is not None:
+        serve(bool(options.serve), options.steps)
+    elif options.other:
+        compare(options)
+    else:
+        parser.error("expected the other checkout")
 
 
 if __name__ == "__main__":

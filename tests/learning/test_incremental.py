@@ -196,6 +196,10 @@ def test_strategy_and_precision_reach_the_training():
             "learn: options.balanced_finetuning: nesterov is a form of the momentum",
         ),
         (lambda one: one.learn(*characters(4, 6), method={"name": "lwf"}), "expected budget=0"),
+        (
+            lambda one: one.learn(*characters(4, 6), method={"name": "lucir"}),
+            "Expected a model with a cosine head .*Received: a linear head",
+        ),
         (lambda one: one.learn(characters(4, 6)[0] / 255.0, [4] * 30), "uint8 as so far"),
         (lambda one: one.learn(characters(4, 6)[0][:, 1:], [4] * 30), r"\(n, 28, 28, 1\) as so"),
         (lambda one: one.remember(*characters(0, 2)), "never chosen anew.*Received: 0, 1$"),

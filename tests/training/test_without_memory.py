@@ -5,22 +5,11 @@ import json
 import numpy as np
 import pytest
 import yaml
+from tiny_params import tiny_params
 
 from tfcil.stages.run import run_all
 
-RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
-PARAMS = {
-    "seed": 5,
-    "memory": 0,
-    "dataset": {"name": "omniglot100"},
-    "tasks": {
-        "00": {"classes": 3, "after": "start", "recipe": "base"},
-        "01": {"classes": 2, "after": "00", "recipe": "increment"},
-        "02": {"classes": 2, "after": "01", "recipe": "increment"},
-    },
-    "base": dict(RECIPE),
-    "increment": dict(RECIPE),
-}
+PARAMS = tiny_params(3, 2, 2, seed=5, memory=0)
 
 
 @pytest.fixture(scope="module", params=["finetune", "lwf", "lucir"])
