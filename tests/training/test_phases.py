@@ -163,21 +163,6 @@ def test_balancing_without_an_exemplar_is_told_before_the_training(untrainable_a
         learn(teacher, 1, choice, exemplars=0)
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("eeil", {"balanced_finetuning": {"schedule": "step"}}),
-        ("foster", {"foster": {"compression": {"schedule": "step"}}}),
-    ],
-)
-def test_a_recipe_that_does_not_go_with_that_of_the_task_is_told_before_the_training(
-    untrainable_after, name, options
-):
-    choice = choice_of(name, **options)
-    with pytest.raises(UserError, match="schedule=step needs milestones"):
-        learn(untrainable_after(name), 1, choice)
-
-
 def test_a_class_without_images_is_told_before_the_training_where_the_loss_refuses_it(
     untrainable_after,
 ):
