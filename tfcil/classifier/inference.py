@@ -43,4 +43,5 @@ def _compiled(model, shape, dtype):
     import tensorflow as tf
 
     # Traced here, because TensorFlow would warn that the same function is traced again and again.
-    return tf.function(infer, jit_compile=False).get_concrete_function(tf.TensorSpec(shape, dtype))
+    traced = tf.function(infer, jit_compile=False, autograph=False)
+    return traced.get_concrete_function(tf.TensorSpec(shape, dtype))

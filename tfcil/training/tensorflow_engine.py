@@ -22,8 +22,9 @@ class TensorFlowEngine:
         self._student = fuse_batch_norm(training.student)
         self._teacher = training.teacher and fuse_batch_norm(training.teacher)
         self._batch_size = training.plan.sampler.size
-        # XLA is slower on a CPU and fails under MirroredStrategy.
-        self._run = tf.function(self._run_on_all, jit_compile=False)
+        # XLA is slower on a CPU and fails under MirroredStrategy. A step has no Python branches on
+        # tensors: rewriting its functions for them would take longer than tracing them.
+        self._run = tf.function(self._run_on_all, jit_compile=False, autograph=False)
 
     def share_of(self, size):
         """Returns which images of a batch `step` takes: those of this machine's devices."""

@@ -139,5 +139,5 @@ def _compiled(function):
     import tensorflow as tf
 
     # Converted here: a NumPy array would be one more constant to trace for.
-    traced = tf.function(function, jit_compile=False)
+    traced = tf.function(function, jit_compile=False, autograph=False)
     return functools.wraps(function)(lambda *arrays: traced(*map(tf.convert_to_tensor, arrays)))
