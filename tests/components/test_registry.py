@@ -116,6 +116,7 @@ FACTS = "from tfcil.components.facts import MethodFacts\nFACTS = MethodFacts()\n
         ("nothing", "", "expected a module with FACTS = MethodFacts(...) and a function learn"),
         ("no_function", FACTS, "expected a module with FACTS = MethodFacts(...) and a function"),
         ("no_facts", "def learn(): ...\n", "expected a module with FACTS = MethodFacts(...)"),
+        ("own_kind", FACTS + "def learn(): ...\nOptions = dict\n", "expected a module whose"),
         ("no_call", FACTS + "learn = 1\n", "expected a module with FACTS = MethodFacts(...)"),
         (
             "other_facts",

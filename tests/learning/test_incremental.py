@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from tfcil.components.recipe import Recipe
 from tfcil.config.params import Model, Params
 from tfcil.errors import UserError
 from tfcil.learning.settings import Settings
+from tfcil.training import make_deterministic
 
 ROOT = Path(__file__).parents[2]
 META = {"loss": "meta_bsce"}
@@ -59,14 +61,13 @@ def test_the_class_gives_what_the_function_gives(learned):
     assert learned.memory.counts(7).tolist() == [1] * 7
 
 
-def test_going_on_in_another_process_gives_the_same_bytes(one_task, tmp_path):
+def test_going_on_in_another_process_gives_the_same_bytes(tmp_path):
     """The network has a Dropout, whose seed Keras draws from the state of the process."""
-    here = tmp_path / "here"
-    tiny_learning.classifier(here).learn(*characters(0, 4)).learn(*characters(4, 7))
-    there = tmp_path / "there"
-    there.mkdir()
-    for file in one_task.iterdir():
-        (there / file.name).write_bytes(file.read_bytes())
+    make_deterministic()  # as the other process does: it changes the last bits of gradients
+    here, there = tmp_path / "here", tmp_path / "there"
+    classifier = tiny_learning.classifier(here).learn(*characters(0, 4))
+    shutil.copytree(here, there)
+    classifier.learn(*characters(4, 7))
     script = Path(tiny_learning.__file__)
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     subprocess.run([sys.executable, script, there], check=True, env=environment)

@@ -45,5 +45,7 @@ def arrays_of(model):
 
 if __name__ == "__main__":
     import tfcil
+    from tfcil.training import make_deterministic
 
+    make_deterministic()
     tfcil.IncrementalClassifier.open(sys.argv[1]).learn(*characters(4, 7))

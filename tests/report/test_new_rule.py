@@ -9,7 +9,7 @@ from made_up import write_experiment
 
 from tfcil.evaluation import measures, registry, rules
 from tfcil.files import read_json, write_json
-from tfcil.grid.page import write_page
+from tfcil.grid import page
 from tfcil.grid.plan import Grid, Run, record_of
 from tfcil.report.compare.comparison import Comparison
 from tfcil.report.compare.page import comparison_page
@@ -99,7 +99,9 @@ def test_summary_and_comparison_have_it(experiment, capsys, tmp_path):
     assert "a: nearest exemplar" in comparison_page(compared)
 
 
-def test_table_of_a_grid_has_it(experiment, tmp_path):
+def test_table_of_a_grid_has_it(experiment, tmp_path, monkeypatch):
+    # The code of a run is looked up in the package's own folder, where these files are not.
+    monkeypatch.setattr(page, "of_other_code", lambda runs, bases: False)
     layout, params = experiment
     report(layout, params)
     run = Run("ours", 0, tmp_path / "run", "text", params)
@@ -110,7 +112,7 @@ def test_table_of_a_grid_has_it(experiment, tmp_path):
     write_json(record_of(run.folder), record | {"train_seconds": {"wall": 1.0, "cpu": 1.0}})
     values = {"params": "params.yaml", "title": "A title", "seeds": [0], "runs": {"ours": {}}}
     grid = Grid.of(values | {"output": str(tmp_path / "page")}, source="test")
-    write_page(grid, [run], "tfcil grid FILE", [])
+    page.write_page(grid, [run], "tfcil grid FILE", [])
     text = (tmp_path / "page.md").read_text()
     for title in ("NEAREST EXEMPLAR AIA", "NEAREST EXEMPLAR last", "mean confidence"):
         assert f"| {title} |" in text

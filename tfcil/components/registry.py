@@ -142,6 +142,12 @@ def _module(kind, spelling) -> ModuleType:
             f"{key}: expected a module with FACTS = {facts.__name__}(...) and a function "
             f"{function}. Received: {key}={shown(spelling)}"
         )
+    options = getattr(module, "Options", Options)
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        raise UserError(
+            f"{key}: expected a module whose Options is a subclass of components.facts.Options. "
+            f"Received: {key}={shown(spelling)}"
+        )
     return module
 
 
