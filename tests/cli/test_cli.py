@@ -49,8 +49,7 @@ BAD = {
     ("method.loss", "focal"): "or module:PATH. Received: method.loss=focal",
     ("method.loss", "meta-bsce"): "(did you mean meta_bsce?). Received: method.loss=meta-bsce",
     ("options.bsce.tua", 1.0): "(did you mean tau?). Received: options.bsce.tua=1.0",
-    ("increment.warmup", 2): "a fraction of the training, of 0 or more and less than 1. "
-    "Received: warmup=2",
+    ("increment.warmup", 2): "a fraction, of 0 or more and less than 1. Received: warmup=2",
     ("method.los", "ce"): "no such key (did you mean loss?). Received: method.los='ce'",
     ("memmory", 5): "no such key (did you mean memory?). Received: memmory=5",
     ("tasks.02.after", "07"): "Received: tasks.02.after='07'",

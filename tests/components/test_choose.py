@@ -3,6 +3,7 @@
 import pytest
 
 from tfcil.components.facts import Head
+from tfcil.components.recipe import Recipe
 from tfcil.components.registry import find, names
 from tfcil.config.settings import Method, choose
 from tfcil.errors import UserError
@@ -278,7 +279,7 @@ def test_what_a_task_holds_makes_the_same_components_again():
         ),
         (
             {"foster": {"compression": {"warmup": 2}}},
-            "options.foster.compression.warmup: expected a fraction of the training",
+            "options.foster.compression.warmup: expected a fraction",
         ),
     ],
 )
@@ -296,3 +297,13 @@ def test_every_option_is_described():
         for name in names(kind):
             fields = type(find(kind, name).options).model_fields
             assert [key for key, field in fields.items() if not field.description] == [], name
+
+
+@pytest.mark.parametrize(("name", "loss"), [("icarl", "bce"), ("podnet", "nca")])
+def test_smoothing_without_a_smoothed_loss_is_refused(name, loss):
+    plain, smooth = Recipe(epochs=1), Recipe(epochs=1, label_smoothing=0.1)
+    choice = chosen(name, loss)
+    choice.check_recipes(plain, plain)
+    for first, later in ((plain, smooth), (smooth, plain)):
+        with pytest.raises(UserError, match=f"label_smoothing: expected 0 with loss={loss}"):
+            choice.check_recipes(first, later)

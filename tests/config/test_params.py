@@ -89,10 +89,9 @@ DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
         (
             "base.warmup",
             2,
-            "base.warmup: expected a fraction of the training, of 0 or more and less than 1. "
-            "Received: warmup=2",
+            "base.warmup: expected a fraction, of 0 or more and less than 1. Received: warmup=2",
         ),
-        ("increment.warmup", -0.1, "increment.warmup: expected a fraction of the training"),
+        ("increment.warmup", -0.1, "increment.warmup: expected a fraction"),
         ("base.optimizer", "adam", "base.optimizer: expected 'sgd' or 'adamw' (did you mean adamw"),
         ("base", None, "base: expected a section"),
         ("dataset", "cifar100", "dataset: expected a section"),

@@ -77,3 +77,32 @@ def test_unusable_temperature_is_refused(logits, temperature):
 def test_one_hot_labels_are_refused(logits):
     with pytest.raises(UserError, match=r"Received: y_true.shape=\(4, 5\)"):
         softmax_crossentropy(np.eye(5)[LABELS], logits)
+
+
+def test_smoothing_gives_a_part_of_the_target_to_all_classes():
+    """log-softmax of [2, 1, 0] is [-0.4076, -1.4076, -2.4076]."""
+    (found,) = np.array(softmax_crossentropy([0], [[2.0, 1.0, 0.0]], label_smoothing=0.3))
+    assert found == pytest.approx(0.7 * 0.4076 + 0.3 * 1.4076, abs=1e-4)
+
+
+def test_smoothing_of_a_balanced_softmax_follows_the_counts():
+    """Counts 3 and 1, equal logits: probabilities 3/4 and 1/4, and so is the smooth target."""
+    (found,) = np.array(
+        balanced_softmax_crossentropy([1], [[0.0, 0.0]], [3, 1], label_smoothing=0.2)
+    )
+    entropy = -0.75 * np.log(0.75) - 0.25 * np.log(0.25)
+    assert found == pytest.approx(0.8 * np.log(4) + 0.2 * entropy, abs=1e-6)
+
+
+def test_smoothing_of_equal_counts_is_that_of_the_plain_softmax():
+    labels, logits = [0, 2], [[2.0, 1.0, 0.0], [0.3, -1.0, 0.5]]
+    plain = softmax_crossentropy(labels, logits, label_smoothing=0.1)
+    balanced = balanced_softmax_crossentropy(labels, logits, [7] * 3, label_smoothing=0.1)
+    np.testing.assert_allclose(np.array(balanced), np.array(plain), rtol=1e-6)
+
+
+def test_smoothing_leaves_a_masked_class_alone():
+    labels, logits = [0], [[2.0, 1.0, 50.0]]
+    masked = balanced_softmax_crossentropy(labels, logits, [5, 1, 0], label_smoothing=0.1)
+    without = balanced_softmax_crossentropy(labels, [[2.0, 1.0]], [5, 1], label_smoothing=0.1)
+    np.testing.assert_allclose(np.array(masked), np.array(without), rtol=1e-5)

@@ -17,7 +17,7 @@ from tfcil.components.sections import NonNegative
 from tfcil.errors import UserError
 from tfcil.training.phase import CLASSIFICATION, Term
 
-FACTS = facts.LossFacts(removes_prior=True)
+FACTS = facts.LossFacts(removes_prior=True, smooths=True)
 
 
 class Options(facts.Options):
@@ -43,14 +43,15 @@ def check(task, options) -> None:
 
 def term(task, options):
     """Returns the balanced softmax cross-entropy."""
-    return counts_term(np.array(task.class_counts, "float64"), options.tau)
+    return counts_term(task, np.array(task.class_counts, "float64"), options.tau)
 
 
-def counts_term(counts, tau):
+def counts_term(task, counts, tau):
     """Returns the balanced softmax cross-entropy for given counts, (classes,)."""
+    smoothing = task.recipe.label_smoothing
 
     def values(batch):
         logits = batch.student["logits"]
-        return losses.balanced_softmax_crossentropy(batch.labels, logits, counts, tau)
+        return losses.balanced_softmax_crossentropy(batch.labels, logits, counts, tau, smoothing)
 
     return Term(CLASSIFICATION, 1.0, values)

@@ -11,7 +11,7 @@ from tfcil.components import facts
 from tfcil.components.sections import NonNegative, Positive, PositiveInt
 from tfcil.training.phase import CLASSIFICATION, Term
 
-FACTS = facts.LossFacts(removes_prior=True, memory="needs", one_device=True)
+FACTS = facts.LossFacts(removes_prior=True, memory="needs", one_device=True, smooths=True)
 
 
 class Options(facts.Options):
@@ -26,10 +26,12 @@ def term(task, options):
     """Returns the balanced softmax cross-entropy with `alpha` times the counts of old classes."""
     from tfcil.classification.shared.coefficient import LearnedCoefficient, weighted_counts
 
+    tau, smoothing = options.tau, task.recipe.label_smoothing
+
     def values(batch):
         counts = weighted_counts(task, batch.scalars["alpha"])
         logits = batch.student["logits"]
-        return losses.balanced_softmax_crossentropy(batch.labels, logits, counts, options.tau)
+        return losses.balanced_softmax_crossentropy(batch.labels, logits, counts, tau, smoothing)
 
     return Term(
         CLASSIFICATION,

@@ -10,7 +10,7 @@ from tfcil.classification.bsce import counts_term
 from tfcil.components import facts
 from tfcil.components.sections import NonNegative, Positive
 
-FACTS = facts.LossFacts(removes_prior=True, memory="refuses")
+FACTS = facts.LossFacts(removes_prior=True, memory="refuses", smooths=True)
 
 
 class Options(facts.Options):
@@ -22,4 +22,4 @@ class Options(facts.Options):
 
 def term(task, options):
     """Returns the balanced softmax cross-entropy."""
-    return counts_term(np.maximum(task.class_counts, options.epsilon), options.tau)
+    return counts_term(task, np.maximum(task.class_counts, options.epsilon), options.tau)

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["open_classifier", "save_classifier"],
         "growth": ["branches", "copied", "drawn", "expanded", "freeze", "frozen_layers", "grown"],
         "heads": ["head_layer", "plain", "read_head"],
-        "model": ["FEATURES", "LOGITS", "expose", "num_classes", "takes", "untrained"],
+        "model": ["FEATURES", "LOGITS", "expose", "num_classes", "resized", "takes", "untrained"],
         "inference": ["forward"],
     },
 )

@@ -3,6 +3,8 @@
 import keras
 
 from tfcil import backbones
+from tfcil.errors import UserError
+from tfcil.layers.augmentation import resized_shape
 
 FEATURES = "features"
 LOGITS = "logits"
@@ -66,6 +68,31 @@ def expose(model, *names):
             scale, (batch, 1)).
     """
     return keras.Model(model.input, {name: _output(model, name) for name in names})
+
+
+def resized(model, side):
+    """Returns a model of the same layers for images of another size.
+
+    Args:
+        model: a functional model.
+        side: as `tfcil.layers.augmentation.resize` takes it.
+
+    Raises:
+        UserError: where the layers are bound to one size.
+    """
+    if side is None:
+        return model
+    shape = resized_shape(model.input.shape[1:], side)
+    try:
+        return keras.models.clone_model(
+            model, input_tensors=keras.Input(shape), clone_function=lambda layer: layer
+        )
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"Expected a network that takes images of any size ({reason:.200}). "
+            f"Received: sides with {side}"
+        ) from None
 
 
 def _output(model, name):

@@ -50,6 +50,7 @@ class LossFacts(Section):
         removes_prior: whether raw logits come out as if all classes were equally frequent.
         memory: whether it needs exemplars, refuses them, or does not care.
         one_device: whether it cannot be computed exactly on several devices.
+        smooths: whether it takes `label_smoothing` of the recipe.
     """
 
     general: bool = True
@@ -57,6 +58,7 @@ class LossFacts(Section):
     removes_prior: bool = False
     memory: Literal["needs", "refuses", "any"] = "any"
     one_device: bool = False
+    smooths: bool = False
 
 
 class CorrectionFacts(Section):

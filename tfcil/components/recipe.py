@@ -16,14 +16,17 @@ from tfcil.components.sections import NonNegative, Positive, PositiveInt, Sectio
 from tfcil.errors import brief
 
 
-def _fraction(value, check) -> float:
+def _fraction(value, check, info) -> float:
     try:
         return check(value)
     except ValidationError:
         raise ValueError(
-            "expected a fraction of the training, of 0 or more and less than 1. "
-            f"Received: warmup={brief(value)}"
+            "expected a fraction, of 0 or more and less than 1. "
+            f"Received: {info.field_name}={brief(value)}"
         ) from None
+
+
+Fraction = Annotated[float, Field(ge=0, lt=1), WrapValidator(_fraction)]
 
 
 class Recipe(Section):
@@ -39,7 +42,7 @@ class Recipe(Section):
         "cosine",
         description="how the rate falls: step by `decay` at the `milestones`, the others to 0",
     )
-    warmup: Annotated[float, Field(ge=0, lt=1), WrapValidator(_fraction)] = Field(
+    warmup: Fraction = Field(
         0.0, description="fraction of the training over which the rate rises from 0"
     )
     milestones: list[Positive] = Field([], description="epochs, for `step`")
@@ -59,7 +62,24 @@ class Recipe(Section):
         description="as ImageNet models are trained: a random box of 8 to 100 % of the image is "
         "resized to the whole",
     )
-    flip: bool = Field(False, description="mirror half of the images, left to right")
+    flip: bool | Literal["alternating"] = Field(
+        False,
+        description="mirror half of the images, left to right; alternating: each image in every "
+        "other pass, instead of by chance",
+    )
+    sides: list[PositiveInt] = Field(
+        [],
+        description="sides in pixels to which images are resized while training, each for an equal "
+        "part of it, such as [24, 28, 32]; empty: as they are",
+    )
+    label_smoothing: Fraction = Field(
+        0.0, description="part of the target that goes to all classes by their frequency"
+    )
+    ema: Fraction = Field(
+        0.0,
+        description="at the end each weight is replaced by its exponential moving average over "
+        "about this fraction of the training; 0: none",
+    )
 
     @model_validator(mode="after")
     def _settings_fit(self):

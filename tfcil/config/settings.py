@@ -109,7 +109,13 @@ class Choice:
         }
 
     def check_recipes(self, first: Recipe, later: Recipe) -> None:
-        """Refuses recipes in the options that don't go with those of the first and later tasks."""
+        """Refuses recipes that the losses can't follow, and recipes in options that don't fit."""
+        for loss, recipe in ((self.first_loss, first), (self.loss, later)):
+            if recipe.label_smoothing and not loss.facts.smooths:
+                raise UserError(
+                    f"label_smoothing: expected 0 with loss={loss.spelling}, which has no smoothed "
+                    f"form. Received: label_smoothing={recipe.label_smoothing}"
+                )
         for one in self.components:
             check_recipes(later, one.options, f"options.{one.name}")
         if self.correction and self.correction.on_first_task:

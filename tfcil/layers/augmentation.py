@@ -1,4 +1,4 @@
-"""Crops and flips images as drawn by `tfcil.layers.draws`."""
+"""Crops and flips images as drawn by `tfcil.layers.draws`, and resizes them."""
 
 from keras import ops
 
@@ -14,6 +14,34 @@ def augment(images, draws, augmentation):
     if augmentation.resized_crop:
         return _resize_boxes(images, draws)
     return crop_and_flip(images, draws, augmentation.crop_padding)
+
+
+def resize(images, side):
+    """Resizes the images of a batch so that their shorter side has `side` pixels.
+
+    Each new pixel is a weighted mean of those that it covers: bilinear with antialiasing.
+
+    Args:
+        images: (batch, height, width, channels), any dtype.
+        side: in pixels; `None`: the images as they are.
+
+    Returns:
+        The images, float32 where they were resized.
+    """
+    if side is None:
+        return images
+    size = resized_shape(images.shape[1:], side)[:2]
+    images = ops.cast(images, "float32")
+    return ops.image.resize(
+        images, size, interpolation="bilinear", antialias=True, data_format="channels_last"
+    )
+
+
+def resized_shape(shape, side) -> tuple[int, int, int]:
+    """Returns the shape of images (height, width, channels) after `resize`."""
+    height, width, channels = shape
+    shorter = min(height, width)
+    return round(height * side / shorter), round(width * side / shorter), channels
 
 
 def _resize_boxes(images, draws):

@@ -12,7 +12,8 @@ class Augmentation:
     Args:
         crop_padding: zero padding on each side, in pixels, before a random crop of the image's
             size.
-        flip: whether to flip images left to right, with probability 1/2.
+        flip: whether to flip images left to right, with probability 1/2; or `"alternating"`, if
+            who draws says which.
         resized_crop: whether to resize a random box to the size of the image, instead of a padded
             crop. The box has 8 to 100 % of the image's area, and 3/4 to 4/3 of its aspect ratio.
 
@@ -21,12 +22,18 @@ class Augmentation:
     """
 
     crop_padding: int = 0
-    flip: bool = False
+    flip: bool | str = False
     resized_crop: bool = False
 
 
-def draw(generator, count, augmentation):
+def draw(generator, count, augmentation, flips=None):
     """Draws the crop and the flip of each of `count` images.
+
+    Args:
+        generator: a `numpy.random.Generator`.
+        count: number of images.
+        augmentation: the `Augmentation`.
+        flips: (count,) 1 for images to flip, for `flip="alternating"`.
 
     Returns:
         For padded crops, (count, 3) int32: first row, first column, and 1 to flip. For resized
@@ -41,7 +48,7 @@ def draw(generator, count, augmentation):
         draws = np.zeros((count, 3), "int32")
         draws[:, :2] = generator.integers(0, 2 * augmentation.crop_padding + 1, (count, 2))
     if augmentation.flip:
-        draws[:, -1] = generator.integers(0, 2, count)
+        draws[:, -1] = generator.integers(0, 2, count) if flips is None else flips
     return draws
 
 

@@ -12,7 +12,7 @@ from tfcil.losses.numerics import MASKED, at_least_float32, integer_labels, is_n
 from tfcil.losses.wrapper import Loss
 
 
-def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
+def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0, label_smoothing=0.0):
     """Computes the softmax cross-entropy of logits + tau * log(class counts).
 
     The shift by the log counts is for training only: predict with the raw logits. Only the ratios
@@ -29,6 +29,8 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
             integers or floats, in a list, an array or a tensor. A tensor gets a gradient too, and
             its values are not checked.
         tau: strength of the shift; at 1 the raw logits are those for balanced classes.
+        label_smoothing: part of the target, 0 to 1, that goes to all classes in proportion to
+            class_counts ** tau: only then it draws the raw logits towards equal ones.
 
     Returns:
         The loss of each sample, (batch,), float32 or wider.
@@ -62,6 +64,10 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0):
     # shift to 3 digits.
     logits = logits - ops.stop_gradient(ops.max(logits, axis=-1, keepdims=True))
     losses = ops.sparse_categorical_crossentropy(labels, logits + shift, from_logits=True)
+    if label_smoothing:
+        shares = ops.where(present, ops.exp(shift), 0.0)
+        smooth = -ops.sum(ops.log_softmax(logits + shift) * shares, axis=-1) / ops.sum(shares)
+        losses = (1 - label_smoothing) * losses + label_smoothing * smooth
     own = label_mask(labels, counts.shape[0])
     impossible = ops.any(ops.logical_and(own, ops.logical_not(present)), axis=-1)
     return ops.where(impossible, 0.0, losses)

@@ -11,13 +11,14 @@ from tfcil.losses.numerics import (
 )
 
 
-def softmax_crossentropy(y_true, y_pred, temperature=1.0):
+def softmax_crossentropy(y_true, y_pred, temperature=1.0, label_smoothing=0.0):
     """Computes the softmax cross-entropy of logits / temperature.
 
     Args:
         y_true: integer labels, (batch,) or (batch, 1).
         y_pred: raw logits, (batch, classes), any floating type.
         temperature: positive; above 1 it flattens the predicted distribution.
+        label_smoothing: part of the target, 0 to 1, that goes to all classes alike.
 
     Returns:
         The loss of each sample, (batch,), float32 or wider.
@@ -32,7 +33,11 @@ def softmax_crossentropy(y_true, y_pred, temperature=1.0):
     check_temperature(temperature)
     log_probabilities = ops.log_softmax(at_least_float32(y_pred) / temperature)
     labels = integer_labels(y_true)
-    return -ops.take_along_axis(log_probabilities, labels[:, None], axis=1)[:, 0]
+    losses = -ops.take_along_axis(log_probabilities, labels[:, None], axis=1)[:, 0]
+    if not label_smoothing:
+        return losses
+    even = -ops.mean(log_probabilities, axis=-1)
+    return (1 - label_smoothing) * losses + label_smoothing * even
 
 
 def sigmoid_crossentropy(y_true, y_pred, teacher_logits=None):

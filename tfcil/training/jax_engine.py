@@ -2,7 +2,7 @@
 
 import jax
 
-from tfcil.layers.augmentation import augment
+from tfcil.layers.augmentation import augment, resize
 from tfcil.training.objective import objective
 from tfcil.training.phase import Batch
 
@@ -22,19 +22,19 @@ class JaxEngine:
         )
         self._state = tuple([one.value for one in part] for part in self._variables)
 
-        def loss_of(trainable, frozen, images, labels, sizes, progress, scalars):
+        def loss_of(trainable, frozen, models, images, labels, sizes, progress, scalars):
+            student, teacher = models
             outputs, frozen = student.stateless_call(trainable, frozen, images, training=True)
-            teacher = training.teacher
             taught = None if teacher is None else teacher(images, training=False)
             batch = Batch(labels, outputs, taught, progress, scalars)
             loss, curve = objective(terms, sizes, batch_size, batch)
             return loss, (curve, frozen)
 
-        def step(state, images, labels, draws, sizes, progress, number, scalars):
+        def step(side, state, images, labels, draws, sizes, progress, number, scalars):
             trainable, frozen, slots, transform_state = state
-            images = augment(images, draws, training.plan.augmentation)
+            images = resize(augment(images, draws, training.plan.augmentation), side)
             (_, (curve, frozen)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-                trainable, frozen, images, labels, sizes, progress, scalars
+                trainable, frozen, training.models[side], images, labels, sizes, progress, scalars
             )
             gradients, transform_state = training.transformed(
                 gradients, transform_state, trainable, number
@@ -42,16 +42,16 @@ class JaxEngine:
             trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
             return (trainable, frozen, slots, transform_state), curve
 
-        self._run = jax.jit(step, donate_argnums=0)
+        self._run = jax.jit(step, static_argnums=0, donate_argnums=1)
 
     def share_of(self, size):
         """Returns which images of a batch `step` takes: all."""
         return slice(size)
 
-    def step(self, images, labels, draws, sizes, progress, number, scalars):
+    def step(self, images, labels, draws, sizes, progress, number, scalars, side=None):
         """Takes one step; see `TensorFlowEngine.step`."""
         self._state, curve = self._run(
-            self._state, images, labels, draws, sizes, progress, number, scalars
+            side, self._state, images, labels, draws, sizes, progress, number, scalars
         )
         # JAX sorts the keys of what a compiled function returns.
         return {name: curve[name] for name in self._names}

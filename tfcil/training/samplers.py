@@ -1,7 +1,8 @@
 """Which images a step sees. Samplers are pure functions of (seed, step), so a killed run resumes.
 
-A sampler has `size`, the images of a step; `steps_per_epoch`, which need not be whole; and
-`batch(seed, step)`, which returns the indices (size,) of the images.
+A sampler has `size`, the images of a step; `steps_per_epoch`, which need not be whole;
+`batch(seed, step)`, which returns the indices (size,) of the images; and `passes(step)`, which says
+how often each of them came before.
 """
 
 import math
@@ -52,6 +53,10 @@ class Shuffled:
             order = np.concatenate([order, after])
         return self.indices[order[first : first + self.size]]
 
+    def passes(self, step) -> np.ndarray:
+        """Returns how often each image of a step came before, (size,)."""
+        return (step * self.size + np.arange(self.size)) // len(self.indices)
+
 
 @lru_cache(maxsize=4)
 def _permutation(seed, count):
@@ -82,6 +87,10 @@ class Joined:
     def batch(self, seed, step) -> np.ndarray:
         """Returns the indices of a step's images."""
         return np.concatenate([one.batch(seed, step) for one in self.samplers])
+
+    def passes(self, step) -> np.ndarray:
+        """Returns how often each image of a step came before, (size,)."""
+        return np.concatenate([one.passes(step) for one in self.samplers])
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +123,10 @@ class Balanced:
         within = (generator.uniform(size=self.size) * counts[classes]).astype(int)
         return order[first[classes] + within]
 
+    def passes(self, step) -> np.ndarray:
+        """Returns the step, (size,): an image comes at random, as often after even as odd steps."""
+        return np.full(self.size, step)
+
     @cached_property
     def _by_class(self):
         """Returns the images ordered by class, the first place of each class, and its images."""
@@ -131,12 +144,14 @@ class Plan:
         epochs: passes over them.
         seed: integers that everything drawn depends on.
         augmentation: how images are varied.
+        sides: to which images are resized, each for an equal part of the steps; none: they are not.
     """
 
     sampler: object
     epochs: int
     seed: tuple[int, ...]
     augmentation: Augmentation = NO_AUGMENTATION
+    sides: tuple[int, ...] = ()
 
     def first_step(self, epoch: int) -> int:
         """Returns the number of steps before `epoch`: an epoch may end within a batch."""
@@ -151,6 +166,23 @@ class Plan:
     def epoch(self, epoch: int):
         """Yields each step of an epoch: its number, image indices, and draws for `augment`."""
         for step in range(self.first_step(epoch), self.first_step(epoch + 1)):
-            indices = self.sampler.batch(self.seed, step)
-            generator = np.random.default_rng([*self.seed, 1, step])
-            yield step, indices, draw(generator, len(indices), self.augmentation)
+            yield step, *self.batch(step)
+
+    def batch(self, step: int):
+        """Returns the image indices of a step, and the draws for `augment`."""
+        indices = self.sampler.batch(self.seed, step)
+        flips = None
+        if self.augmentation.flip == "alternating":
+            flips = (self._flipped_first[indices] + self.sampler.passes(step)) % 2
+        generator = np.random.default_rng([*self.seed, 1, step])
+        return indices, draw(generator, len(indices), self.augmentation, flips)
+
+    def side(self, step: int) -> int | None:
+        """Returns the side to which the images of a step are resized, `None` if they are not."""
+        return self.sides[step * len(self.sides) // self.steps] if self.sides else None
+
+    @cached_property
+    def _flipped_first(self):
+        """Tells for each image whether it is flipped in its first pass, half of them are."""
+        count = int(np.max(self.sampler.indices)) + 1
+        return np.random.default_rng([*self.seed, 4]).permutation(count) % 2

@@ -1,10 +1,12 @@
 """Training steps on TensorFlow, on one device, on those of one machine, or of several."""
 
+import functools
+
 import tensorflow as tf
 
 from tfcil.classifier.fused_batch_norm import fuse_batch_norm
 from tfcil.cluster import membership
-from tfcil.layers.augmentation import augment
+from tfcil.layers.augmentation import augment, resize
 from tfcil.training.objective import objective
 from tfcil.training.phase import Batch
 
@@ -19,11 +21,14 @@ class TensorFlowEngine:
     def __init__(self, training):
         self._strategy = tf.distribute.get_strategy()
         self._training = training
-        self._student = fuse_batch_norm(training.student)
-        self._teacher = training.teacher and fuse_batch_norm(training.teacher)
+        self._models = {
+            side: [one and fuse_batch_norm(one) for one in models]
+            for side, models in training.models.items()
+        }
         self._batch_size = training.plan.sampler.size
         # XLA is slower on a CPU and fails under MirroredStrategy. A step has no Python branches on
         # tensors: rewriting its functions for them would take longer than tracing them.
+        # It is traced once for each `side`.
         self._run = tf.function(self._run_on_all, jit_compile=False, autograph=False)
 
     def share_of(self, size):
@@ -37,7 +42,7 @@ class TensorFlowEngine:
         first = own * cluster.index
         return slice(first * size // devices, (first + own) * size // devices)
 
-    def step(self, images, labels, draws, sizes, progress, number, scalars):
+    def step(self, images, labels, draws, sizes, progress, number, scalars, side=None):
         """Takes one step.
 
         Args:
@@ -48,6 +53,7 @@ class TensorFlowEngine:
             progress: part of the phase's steps already taken.
             number: of the step in the phase.
             scalars: dictionary of numbers, see `Batch`.
+            side: to which the images are resized, or `None`.
 
         Returns:
             Dictionary of scalar tensors for the curve.
@@ -67,26 +73,29 @@ class TensorFlowEngine:
         numbers = [tf.constant(one, tf.float32) for one in (sizes, progress)]
         scalars = {name: tf.constant(value, tf.float32) for name, value in scalars.items()}
         return self._run(
-            *map(split, (images, labels, draws)), *numbers, tf.constant(number, tf.int32), scalars
+            side, *map(split, (images, labels, draws)), *numbers, tf.constant(number), scalars
         )
 
     def write_back(self):
         """Does nothing: the variables hold the values already."""
 
-    def _run_on_all(self, *arguments):
-        curve = self._strategy.run(self._run_on_one, args=arguments)
+    def _run_on_all(self, side, *arguments):
+        run = functools.partial(self._run_on_one, *self._models[side], side)
+        curve = self._strategy.run(run, args=arguments)
         return {
             name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
             for name, value in curve.items()
         }
 
-    def _run_on_one(self, images, labels, draws, sizes, progress, number, scalars):
-        images = augment(images, draws, self._training.plan.augmentation)
-        teacher = None if self._teacher is None else self._teacher(images, training=False)
-        variables = self._student.trainable_variables
+    def _run_on_one(
+        self, student, teacher, side, images, labels, draws, sizes, progress, number, scalars
+    ):
+        images = resize(augment(images, draws, self._training.plan.augmentation), side)
+        taught = None if teacher is None else teacher(images, training=False)
+        variables = student.trainable_variables
         with tf.GradientTape() as tape:
-            student = self._student(images, training=True)
-            batch = Batch(labels, student, teacher, progress, scalars)
+            outputs = student(images, training=True)
+            batch = Batch(labels, outputs, taught, progress, scalars)
             loss, curve = objective(self._training.terms, sizes, self._batch_size, batch)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._update(gradients, variables, number)

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 
-from tfcil.classifier import expose, num_classes
+from tfcil.classifier import expose, num_classes, resized
 from tfcil.classifier.growth import layers_by_path
 from tfcil.errors import UserError
 from tfcil.layers.draws import Augmentation
+from tfcil.training.averaging import MovingAverage, recompute_batch_statistics
 from tfcil.training.optimizers import learning_rates, make_optimizer
 from tfcil.training.phase import Preparation
 from tfcil.training.samplers import Plan, Shuffled
@@ -60,7 +61,7 @@ class Trainer:
         before = len(self.curve)
         rows = fit(training, task, self.on_epoch, before, self.checkpoint)
         self.curve += rows
-        training.end()
+        training.end(task.images)
         return training.classifier
 
 
@@ -77,6 +78,8 @@ class Training:
         classifier: the model from images to logits that is trained.
         student: the model with the outputs that the terms read.
         teacher: likewise, or `None`.
+        models: student and teacher by each side of the plan, for images of that side; by `None`
+            as they are.
         plan: the `Plan` of its steps.
         optimizer: built for the student.
         transform_state: Keras variables that hold the states of the transforms.
@@ -99,19 +102,35 @@ class Training:
         self.rates = learning_rates(recipe, self.plan.steps, sampler.steps_per_epoch)
         trainable = self.student.trainable_variables
         self.optimizer, first = make_optimizer(recipe, self.rates, trainable, phase.transforms)
-        self._transforms = [*first, *phase.transforms]
+        self._average = MovingAverage(recipe.ema * self.plan.steps) if recipe.ema else None
+        self._transforms = [*first, *phase.transforms, *filter(None, [self._average])]
         states = [one.init(trainable) for one in self._transforms]
         self._sizes = [len(state) for state in states]
         self.transform_state = [_variable(value) for state in states for value in state]
+        sides = {None, *self.plan.sides}
+        self.models = {side: self._models(side) for side in sides}
         prepared = Preparation(self.classifier, task, seed, self.plan.augmentation)
         self.hooks = [one.before_step(prepared) for one in self.terms if one.before_step]
 
-    def end(self) -> None:
-        """Leaves the classifier's layers as they were, but for their weights."""
+    def end(self, images) -> None:
+        """Leaves the classifier's layers as they were, but for their weights.
+
+        With `ema`, the weights become their averages, and `images` of the task give the statistics.
+        """
         synchronize_batch_norm(self.classifier, False)
+        if self._average:
+            variables = self.student.trainable_variables
+            kept = self.transform_state[-len(variables) :]
+            averages = self._average.moved(kept, variables)
+            for variable, value in zip(variables, averages, strict=True):
+                variable.assign(value)
+            recompute_batch_statistics(self.classifier, self.plan, images)
         # Outer layers first: they set the flags of those inside.
         for layer, trainable in self._trainable.items():
             layer.trainable = trainable
+
+    def _models(self, side):
+        return [one and resized(one, side) for one in (self.student, self.teacher)]
 
     @property
     def variables(self):
@@ -206,7 +225,8 @@ def take_steps(training, engine, epoch, task):
             engine.write_back()
             for hook in training.hooks:
                 hook.update(number, *batch, training.rates[number])
-        yield engine.step(*batch, sizes, number / plan.steps, number, training.scalars())
+        progress, side = number / plan.steps, plan.side(number)
+        yield engine.step(*batch, sizes, progress, number, training.scalars(), side)
 
 
 def _check_finite(loss, epoch, epochs):
@@ -248,7 +268,7 @@ def _plan(task, phase, seed, num_devices) -> Plan:
             f"Received: batch_size={recipe.batch_size}, {len(sampler.indices)} images"
         )
     augmentation = Augmentation(recipe.crop_padding, recipe.flip, recipe.resized_crop)
-    return Plan(sampler, recipe.epochs, seed, augmentation)
+    return Plan(sampler, recipe.epochs, seed, augmentation, tuple(recipe.sides))
 
 
 def _variable(value):
