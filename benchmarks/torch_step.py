@@ -1,4 +1,4 @@
-"""The training step in eager PyTorch, default memory layout: the comparison of training_step.py."""
+"""The training step in eager PyTorch, of either memory layout: compared by training_step.py."""
 
 import numpy as np
 import torch
@@ -48,9 +48,15 @@ class ResNet32(nn.Module):
 
 
 class TorchSteps:
-    """Takes training steps; see `BareSteps` for the arguments."""
+    """Takes training steps; see `BareSteps` for the arguments.
 
-    def __init__(self, images, labels, num_old, num_classes, settings):
+    `layout` is the memory layout of weights and images.
+    """
+
+    def __init__(
+        self, images, labels, num_old, num_classes, settings, layout=torch.contiguous_format
+    ):
+        self.layout = layout
         # The pipelines of PyTorch keep channels first.
         self.images = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
         self.labels = torch.from_numpy(labels.astype("int64"))
@@ -58,6 +64,8 @@ class TorchSteps:
         self.num_old = num_old
         self.student = ResNet32(num_classes, settings.mean, settings.std).train()
         self.teacher = ResNet32(num_old, settings.mean, settings.std).eval() if num_old else None
+        for model in filter(None, (self.student, self.teacher)):
+            model.to(memory_format=layout)
         self.optimizer = torch.optim.SGD(
             self.student.parameters(),
             settings.learning_rate,
@@ -97,4 +105,10 @@ class TorchSteps:
         columns = columns + torch.randint(2 * padding + 1, (batch, 1))
         samples = torch.arange(batch)[:, None, None]
         cropped = padded[samples, :, rows[:, :, None], columns[:, None, :]]
-        return cropped.permute(0, 3, 1, 2).contiguous()
+        images = cropped.permute(0, 3, 1, 2)
+        if self.settings.side != height:
+            size = (self.settings.side,) * 2
+            images = functional.interpolate(
+                images.float(), size, mode="bilinear", align_corners=False, antialias=True
+            )
+        return images.contiguous(memory_format=self.layout)

@@ -1,7 +1,7 @@
 """Images per second of tfcil's training step, against a hand-written loop and against PyTorch.
 
-All train ResNet-32 on 32x32x3 images with random crops and flips, SGD with momentum and weight
-decay; once with cross-entropy alone, once with the distillation of a teacher.
+All train ResNet-32 on 32x32x3 images, as they are or resized, with random crops and flips, SGD with
+momentum and weight decay; once with cross-entropy alone, once with the distillation of a teacher.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import importlib.util
 import os
 import time
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Settings:
     """What all implementations have in common."""
 
     batch_size: int = 128
+    side: int = 32
     crop_padding: int = 4
     learning_rate: float = 0.1
     momentum: float = 0.9
@@ -58,6 +59,7 @@ class TfcilSteps:
                 weight_decay=settings.weight_decay,
                 crop_padding=settings.crop_padding,
                 flip=True,
+                sides=[settings.side] if settings.side != 32 else [],
             ),
             head=Head(),
             loss=find("loss", "ce").defined("term"),
@@ -101,20 +103,23 @@ class BareSteps:
     def __init__(self, images, labels, teacher, num_new, settings):
         import tensorflow as tf
 
-        from tfcil.classifier import grown, num_classes
-        from tfcil.layers.augmentation import crop_and_flip
+        from tfcil.classifier import grown, num_classes, resized
+        from tfcil.classifier.fused_batch_norm import fuse_batch_norm
+        from tfcil.layers.augmentation import crop_and_flip, resize
 
         self.images, self.labels, self.settings = images, labels, settings
         self.generator = np.random.default_rng(0)
+        side = settings.side if settings.side != 32 else None
+        num_old, temperature = num_classes(teacher), settings.temperature
         student = grown(teacher, num_new, np.random.default_rng(0))
+        student, teacher = (fuse_batch_norm(resized(one, side)) for one in (student, teacher))
         variables = [variable.value for variable in student.trainable_variables]
         velocities = [tf.Variable(tf.zeros_like(variable)) for variable in variables]
-        num_old, temperature = num_classes(teacher), settings.temperature
         weight = settings.distillation_weight * temperature**2
 
         @tf.function(jit_compile=False)
         def step(images, labels, draws):
-            images = crop_and_flip(images, draws, settings.crop_padding)
+            images = resize(crop_and_flip(images, draws, settings.crop_padding), side)
             if num_old:
                 old = tf.nn.softmax(teacher(images, training=False) / temperature)
             with tf.GradientTape() as tape:
@@ -168,9 +173,13 @@ def competitors(distil, settings):
         "bare tf.function": BareSteps(images, labels, teacher(), num_new, settings),
     }
     if importlib.util.find_spec("torch"):
+        import torch
         from torch_step import TorchSteps
 
-        found["PyTorch"] = TorchSteps(images, labels, num_old, num_old + num_new, settings)
+        for name in ("contiguous_format", "channels_last"):
+            found[f"PyTorch, {name}"] = TorchSteps(
+                images, labels, num_old, num_old + num_new, settings, getattr(torch, name)
+            )
     return found
 
 
@@ -221,26 +230,33 @@ def main():
     parser.add_argument("--threads", type=int, help="threads of TensorFlow and PyTorch each")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=4, help="steps of each per round")
+    parser.add_argument("--sides", type=int, nargs="+", default=[32, 24], help="in pixels")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--output", default="training_step", help="name of the file of results")
     options = parser.parse_args()
     from tfcil.console import native_messages_hidden
 
     with native_messages_hidden():
         import reporting
 
+        from tfcil.stages.training_log import processor
         from tfcil.training import make_deterministic
 
     if options.threads:
         _limit(options.threads)
 
     make_deterministic()  # as every stage that trains
-    settings = Settings()
     results = {"threads": options.threads, "rounds": options.rounds, "steps": options.steps}
-    for distil, title in ((False, "cross-entropy"), (True, "with distillation")):
+    results["processor"] = processor()
+    for side, batch_size, distil in product(options.sides, options.batch_sizes, (False, True)):
+        settings = Settings(batch_size=batch_size, side=side)
         seconds = measure(competitors(distil, settings), options.rounds, options.steps)
         rows = summarise(seconds, options.steps * settings.batch_size)
+        loss = "with distillation" if distil else "cross-entropy"
+        title = f"{side} x {side} pixels, batch {batch_size}, {loss}"
         reporting.show(f"{title} (ratio above 1: tfcil is faster)", rows)
         results[title] = rows
-    reporting.save("training_step", results)
+    reporting.save(options.output, results)
 
 
 def _limit(threads):

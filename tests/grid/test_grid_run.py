@@ -12,6 +12,8 @@ from tiny_grid import write_grid
 
 from tfcil.cli import main
 from tfcil.files import read_json, write_json
+from tfcil.grid.kept import restore
+from tfcil.grid.plan import load_grid, plan_runs
 from tfcil.grid.pool import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +86,22 @@ def test_a_finished_grid_only_writes_its_page_again(grid, tmp_path, monkeypatch,
     rows = [line for line in before.read_text().splitlines() if line.startswith("| baseline")]
     assert len(rows) == 3
     assert set(rows) <= set(page.read_text().splitlines())
+
+
+def test_a_clone_goes_on_from_the_records_next_to_the_page(grid, tmp_path, monkeypatch, capsys):
+    """It has no runs/. A run whose settings have changed since is done again."""
+    clone = tmp_path / "clone"
+    shutil.copytree(grid[0], clone, ignore=shutil.ignore_patterns("runs"))
+    monkeypatch.chdir(clone)
+    main(["grid", "tiny.yaml", "--only", "baseline CE", "--only", "baseline BSCE"])
+    assert "2 runs, 2 of them finished" in capsys.readouterr().out
+    page, before = (one / "results" / "tiny.md" for one in (clone, grid[0]))
+    assert page.read_text().split("## Failed")[0] == before.read_text().split("## Failed")[0]
+    changed = load_grid("tiny.yaml")
+    changed.runs["baseline BSCE"]["options.bsce.tau"] = 0.5
+    runs = plan_runs(changed, "tiny.yaml", tmp_path / "elsewhere")[:2]
+    restore(changed, runs)
+    assert [run.finished for run in runs] == [True, False]
 
 
 def test_figures_of_other_code_are_told(grid, tmp_path, monkeypatch, capsys):

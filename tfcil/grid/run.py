@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from tfcil.errors import UserError, nearest
-from tfcil.files import read_json, write_json
+from tfcil.files import write_json
+from tfcil.grid.kept import file_of, keep, records_of_bases, restore
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import (
     Run,
@@ -30,7 +31,8 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
     """Runs the unfinished runs of a grid file NAME.yaml in runs/NAME, and writes its page.
 
     Runs the variants `only`, by default all, in as many processes as `workers`, by default one per
-    core. Returns whether all these runs are finished now.
+    core. Runs whose records lie next to the page are finished. Returns whether all these runs are
+    finished now.
     """
     grid, folder = load_grid(file), Path("runs") / Path(file).stem
     if workers is not None and workers < 1:
@@ -41,15 +43,25 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
                 f"Expected a variant of {file}{nearest(name, grid.runs)}. Received: only={name}"
             )
     runs = plan_runs(grid, file, folder)
+    restore(grid, runs)
     wanted = [run for run in runs if run.variant in (only or grid.runs)]
     bases = {run: folder / BASES / base_of(run.params) for run in runs if run.params}
     missing = [run for run in wanted if run.params and not run.finished]
     print(f"{len(wanted)} runs, {len(wanted) - len(missing)} of them finished or refused")
-    if of_other_code(wanted, _records_of_bases(wanted, folder)):
-        print(f"finished by another version of the code; without {folder}/ they are done again")
+    kept = records_of_bases(grid, wanted, folder / BASES)
+    if of_other_code(wanted, kept.values()):
+        places = f"{folder}/ and {file_of(grid)}"
+        print(f"finished by another version of the code; without {places} they are done again")
+
+    def keep_records():
+        keep(grid, runs, records_of_bases(grid, runs, folder / BASES))
+
     if missing:
-        _run_missing(missing, bases, folder, min(workers or _cores(), len(missing)))
-    write_page(grid, runs, f"tfcil grid {file}", _records_of_bases(runs, folder))
+        workers = min(workers or _cores(), len(missing))
+        _run_missing(missing, bases, folder, workers, keep_records)
+    keep_records()
+    kept = records_of_bases(grid, runs, folder / BASES)
+    write_page(grid, runs, f"tfcil grid {file}", kept.values())
     print(f"{grid.output}.md, {grid.output}.png")
     failed = [run for run in wanted if not run.finished]
     for run in failed:
@@ -57,15 +69,11 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
     return not failed
 
 
-def _records_of_bases(runs, folder) -> list[dict]:
-    """Reads the records of the first tasks that the runs name: `base_of` may differ by now."""
-    names = sorted({run.record()["base"] for run in runs if run.finished})
-    records = [record_of(folder / BASES / name) for name in names]
-    return [read_json(record) for record in records if record.exists()]
+def _run_missing(missing: list[Run], bases, folder, workers, after_each) -> None:
+    """Trains the first tasks that variants share, then runs the variants, in the same processes.
 
-
-def _run_missing(missing: list[Run], bases, folder, workers) -> None:
-    """Trains the first tasks that variants share, then runs the variants, in the same processes."""
+    Calls `after_each` when a variant has ended.
+    """
     sharing = {bases[run]: run for run in missing if not bases[run].exists()}
     jobs = [
         (base, partial(train_base, base, run.text, code_of_base(run)))
@@ -83,13 +91,13 @@ def _run_missing(missing: list[Run], bases, folder, workers) -> None:
                 if bases[run] in broken:
                     _keep_failure(run, broken[bases[run]])
             possible = [run for run in missing if bases[run] not in broken]
-            _run_variants(pool, possible, bases, workers)
+            _run_variants(pool, possible, bases, workers, after_each)
     except KeyboardInterrupt:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(130)
 
 
-def _run_variants(pool, runs, bases, workers) -> None:
+def _run_variants(pool, runs, bases, workers, after_each) -> None:
     jobs = [
         (run, partial(run_variant, run.folder, run.text, bases[run], code_of(run), workers))
         for run in runs
@@ -105,6 +113,7 @@ def _run_variants(pool, runs, bases, workers) -> None:
                 f"AIA {metrics['average_incremental_accuracy']:.3f}, "
                 f"last {metrics['last_accuracy']:.3f}, {outcome['seconds']:.0f} s"
             )
+        after_each()
         left = (time.perf_counter() - began) / number * (len(runs) - number) / 60
         position = f"[{number} of {len(runs)}]"
         print(f"{position} {_name(run)}: {result}; about {left:.0f} minutes left", flush=True)

@@ -1,0 +1,54 @@
+"""The records of a grid in one file next to its page: a clone goes on where others stopped."""
+
+import hashlib
+from pathlib import Path
+
+from tfcil.files import read_json, write_json
+from tfcil.grid.plan import record_of
+from tfcil.stages.layout import Layout
+
+
+def file_of(grid) -> Path:
+    """Returns the file of a `Grid`, OUTPUT.json."""
+    return Path(f"{grid.output}.json")
+
+
+def restore(grid, runs) -> None:
+    """Gives the unfinished runs with the same settings as in the file the records kept there."""
+    kept = _read(grid)["runs"]
+    for run in runs:
+        record = kept.get(_settings_of(run))
+        if record and not run.finished:
+            run.folder.mkdir(parents=True, exist_ok=True)
+            Layout(run.folder).params.write_text(run.text, encoding="utf-8")
+            write_json(record_of(run.folder), record["record"])
+
+
+def records_of_bases(grid, runs, folder) -> dict[str, dict]:
+    """Reads the records of the first tasks that finished runs name, from `folder` or the file."""
+    found = dict(_read(grid)["bases"])
+    # By the name in the record: `base_of` may give another one by now.
+    names = sorted({run.record()["base"] for run in runs if run.finished})
+    for name in names:
+        if record_of(folder / name).exists():
+            found[name] = read_json(record_of(folder / name))
+    return {name: found[name] for name in names if name in found}
+
+
+def keep(grid, runs, bases) -> None:
+    """Writes the records of all finished runs, and those of the first tasks by their names."""
+    records = {
+        _settings_of(run): {"variant": run.variant, "seed": run.seed, "record": run.record()}
+        for run in runs
+        if run.finished
+    }
+    write_json(file_of(grid), {"runs": records, "bases": bases})
+
+
+def _settings_of(run) -> str:
+    return hashlib.sha256(run.text.encode()).hexdigest()[:16]
+
+
+def _read(grid):
+    file = file_of(grid)
+    return read_json(file) if file.exists() else {"runs": {}, "bases": {}}
