@@ -21,8 +21,9 @@ from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
 from tfcil.stages.run import ONCE, PER_TASK
 
-# With the settings of the first task, they decide the prepared data and the first training.
-SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "tasks", "model")
+# They decide the prepared data; with the settings of the first task, the first training as well.
+SECTIONS_OF_DATA = ("validation", "dataset", "scenario", "tasks")
+SECTIONS_OF_BASE = ("seed", *SECTIONS_OF_DATA, "model")
 
 
 class Grid(Section):
@@ -139,14 +140,20 @@ def _folder_name(variant: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", variant.lower()).strip("-")
 
 
-def base_of(params: Params) -> str:
-    """Computes the digest of everything that decides the first task.
+def data_of(params: Params) -> str:
+    """Computes the digest of everything that decides the prepared data, which variants share."""
+    return _digest(params, SECTIONS_OF_DATA, code_digest("tfcil.stages.prepare"))
 
-    Variants of the same digest share their prepared data and the training of the first task.
-    """
-    sections = params.model_dump(mode="json", include=set(SECTIONS_OF_BASE))
+
+def base_of(params: Params) -> str:
+    """Computes the digest of everything that decides the first task, which variants share."""
     settings = settings_of(params, next(iter(params.tasks))).model_dump_json()
-    decides = json.dumps(sections, sort_keys=True) + settings
+    return _digest(params, SECTIONS_OF_BASE, settings)
+
+
+def _digest(params, sections, others) -> str:
+    values = params.model_dump(mode="json", include=set(sections))
+    decides = json.dumps(values, sort_keys=True) + others
     return hashlib.sha256(decides.encode()).hexdigest()[:16]
 
 
