@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, StrictInt, field_validator
+from pydantic import Field, StrictInt, field_validator, model_validator
 
 from tfcil.components.code import code_digest
 from tfcil.components.sections import Section
@@ -33,6 +33,9 @@ class Grid(Section):
     title: str = Field(description="of the page")
     seeds: Annotated[list[Annotated[StrictInt, Field(ge=0)]], Field(min_length=1)] = Field(
         description="each variant is run with each of them"
+    )
+    orders: list[Any] = Field(
+        [], description="class order of each seed, as `scenario.order`; empty: that of params"
     )
     output: str = Field(description="the page without its suffix, relative to the current folder")
     runs: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
@@ -62,6 +65,21 @@ class Grid(Section):
             if "seed" in changes:
                 raise ValueError(f"expected the seed among `seeds`. Received: {name}.seed")
         return runs
+
+    @model_validator(mode="after")
+    def _each_seed_has_an_order(self):
+        if self.orders and len(self.orders) != len(self.seeds):
+            raise ValueError(
+                f"expected an order for each of the {len(self.seeds)} seeds. "
+                f"Received: orders={self.orders}"
+            )
+        return self
+
+    def changes(self, variant: str, seed: int) -> dict[str, Any]:
+        """Returns what a run changes in params.yaml, by keys such as `method.loss`."""
+        orders = dict(zip(self.seeds, self.orders, strict=False))
+        order = {"scenario.order": orders[seed]} if orders else {}
+        return order | self.runs[variant] | {"seed": seed}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +133,7 @@ def plan_runs(grid: Grid, file, folder) -> list[Run]:
     """
     source = Path(file).parent / grid.params
     return [
-        _plan_run(name, seed, read_yaml(source), grid.runs[name] | {"seed": seed}, Path(folder))
+        _plan_run(name, seed, read_yaml(source), grid.changes(name, seed), Path(folder))
         for seed in grid.seeds
         for name in grid.runs
     ]
