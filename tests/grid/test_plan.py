@@ -65,6 +65,13 @@ def test_section_that_params_leave_out_can_be_varied(tmp_path):
     assert run.params.scenario.order == 7
 
 
+def test_each_seed_may_have_its_class_order(tmp_path):
+    """That of a variant comes first."""
+    runs = plan(tmp_path, {"all": {}, "one": {"scenario.order": 8}}, orders=["natural", 7])
+    orders = [(run.variant, run.seed, run.params.scenario.order) for run in runs]
+    assert orders == [("all", 1, "natural"), ("one", 1, 8), ("all", 0, 7), ("one", 0, 8)]
+
+
 def test_variant_that_is_not_allowed_is_refused_in_one_line_and_the_others_are_not(tmp_path):
     bad, good = plan(tmp_path, {"bad": {"method.los": "ce"}, "good": {}}, seeds=[0])
     assert "method.los: no such key (did you mean loss?)" in bad.refused
@@ -80,6 +87,7 @@ def test_variant_that_is_not_allowed_is_refused_in_one_line_and_the_others_are_n
         ({"sedes": [1]}, "sedes: no such key (did you mean seeds?)"),
         ({"seeds": [1, 1]}, "Received: seeds=[1, 1]"),
         ({"seeds": []}, "Received: seeds=[]"),
+        ({"orders": [7]}, "for each of the 2 seeds. Received: orders=[7]"),
         ({"runs": {"a b": {}, "A-b": {}}}, "Received: 'a b' and 'A-b'"),
         ({"runs": {"a": {"seed": 3}}}, "Received: a.seed"),
         ({"params": "nowhere.yaml"}, "nowhere.yaml"),

@@ -91,10 +91,10 @@ def test_workers_have_onednn_on_as_every_process_of_tfcil(pool, monkeypatch):
 def test_workers_have_one_thread_each_and_leave_our_environment_alone(pool, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC")
     seen = dict(pool.run((name, functools.partial(os.getenv, name)) for name in names))
     assert seen == dict.fromkeys(names, "1")
-    assert [os.environ.get(name) for name in names] == ["7", None]
+    assert [os.environ.get(name) for name in names[:2]] == ["7", None]
 
 
 def test_leaving_the_pool_ends_its_workers(tmp_path):

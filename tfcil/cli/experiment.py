@@ -6,6 +6,7 @@ import sys
 def add(commands) -> None:
     """Adds the commands to the parser."""
     run = commands.add_parser("run", help="run the experiment of ./params.yaml without DVC")
+    run.add_argument("--prepared", action="store_true", help="use the images in data/ as they are")
     run.set_defaults(run=_run)
 
     summary = commands.add_parser("summary", help="print the results of the experiment in ./")
@@ -21,13 +22,14 @@ def add(commands) -> None:
     grid.add_argument("file", help="the grid file, such as pipelines/grids/omniglot100.yaml")
     grid.add_argument("--workers", type=int, help="processes of one thread each (one per core)")
     grid.add_argument("--only", action="append", default=[], metavar="NAME", help="this variant")
+    grid.add_argument("--prepare", action="store_true", help="only prepare the images of the runs")
     grid.set_defaults(run=_grid)
 
 
 def _run(options) -> None:
     from tfcil.stages.run import run_all
 
-    run_all()
+    run_all(prepared=options.prepared)
     _summary(options)
 
 
@@ -63,5 +65,5 @@ def _compare(options) -> None:
 def _grid(options) -> None:
     from tfcil.grid.run import run_grid
 
-    if not run_grid(options.file, options.workers, options.only):
+    if not run_grid(options.file, options.workers, options.only, options.prepare):
         sys.exit(1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, StrictInt, field_validator
+from pydantic import Field, StrictInt, field_validator, model_validator
 
 from tfcil.components.code import code_digest
 from tfcil.components.sections import Section
@@ -21,8 +21,9 @@ from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
 from tfcil.stages.run import ONCE, PER_TASK
 
-# With the settings of the first task, they decide the prepared data and the first training.
-SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "tasks", "model")
+# They decide the prepared data; with the settings of the first task, the first training as well.
+SECTIONS_OF_DATA = ("validation", "dataset", "scenario", "tasks")
+SECTIONS_OF_BASE = ("seed", *SECTIONS_OF_DATA, "model")
 
 
 class Grid(Section):
@@ -32,6 +33,9 @@ class Grid(Section):
     title: str = Field(description="of the page")
     seeds: Annotated[list[Annotated[StrictInt, Field(ge=0)]], Field(min_length=1)] = Field(
         description="each variant is run with each of them"
+    )
+    orders: list[Any] = Field(
+        [], description="class order of each seed, as `scenario.order`; empty: that of params"
     )
     output: str = Field(description="the page without its suffix, relative to the current folder")
     runs: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
@@ -61,6 +65,21 @@ class Grid(Section):
             if "seed" in changes:
                 raise ValueError(f"expected the seed among `seeds`. Received: {name}.seed")
         return runs
+
+    @model_validator(mode="after")
+    def _each_seed_has_an_order(self):
+        if self.orders and len(self.orders) != len(self.seeds):
+            raise ValueError(
+                f"expected an order for each of the {len(self.seeds)} seeds. "
+                f"Received: orders={self.orders}"
+            )
+        return self
+
+    def changes(self, variant: str, seed: int) -> dict[str, Any]:
+        """Returns what a run changes in params.yaml, by keys such as `method.loss`."""
+        orders = dict(zip(self.seeds, self.orders, strict=False))
+        order = {"scenario.order": orders[seed]} if orders else {}
+        return order | self.runs[variant] | {"seed": seed}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +133,7 @@ def plan_runs(grid: Grid, file, folder) -> list[Run]:
     """
     source = Path(file).parent / grid.params
     return [
-        _plan_run(name, seed, read_yaml(source), grid.runs[name] | {"seed": seed}, Path(folder))
+        _plan_run(name, seed, read_yaml(source), grid.changes(name, seed), Path(folder))
         for seed in grid.seeds
         for name in grid.runs
     ]
@@ -139,14 +158,20 @@ def _folder_name(variant: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", variant.lower()).strip("-")
 
 
-def base_of(params: Params) -> str:
-    """Computes the digest of everything that decides the first task.
+def data_of(params: Params) -> str:
+    """Computes the digest of everything that decides the prepared data, which variants share."""
+    return _digest(params, SECTIONS_OF_DATA, code_digest("tfcil.stages.prepare"))
 
-    Variants of the same digest share their prepared data and the training of the first task.
-    """
-    sections = params.model_dump(mode="json", include=set(SECTIONS_OF_BASE))
+
+def base_of(params: Params) -> str:
+    """Computes the digest of everything that decides the first task, which variants share."""
     settings = settings_of(params, next(iter(params.tasks))).model_dump_json()
-    decides = json.dumps(sections, sort_keys=True) + settings
+    return _digest(params, SECTIONS_OF_BASE, settings)
+
+
+def _digest(params, sections, others) -> str:
+    values = params.model_dump(mode="json", include=set(sections))
+    decides = json.dumps(values, sort_keys=True) + others
     return hashlib.sha256(decides.encode()).hexdigest()[:16]
 
 

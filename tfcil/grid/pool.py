@@ -16,8 +16,10 @@ from tfcil.errors import UserError
 ENVIRONMENT = {
     **{f"TF_NUM_{which}_THREADS": "1" for which in ("INTRAOP", "INTEROP")},
     **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")},
+    "NPROC": "1",  # the threads of JAX
     # Otherwise the first worker would take all of a GPU's memory.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
 
 

@@ -9,7 +9,7 @@ from tfcil.config.params import Params
 
 @dataclass(frozen=True)
 class Variant:
-    """The finished runs of one variant: `params` with any seed, and record.json by seed."""
+    """The finished runs of one variant: `params` with the first seed, and record.json by seed."""
 
     name: str
     params: Params
@@ -34,10 +34,11 @@ def _look_up(record, path):
 def collect(runs) -> list[Variant]:
     """Collects the finished runs by variant: by method, then in the order of the file."""
     order = [run.variant for run in runs]
+    first = {run.variant: run.params for run in reversed(runs)}
     variants: dict[str, Variant] = {}
     for run in sorted(runs, key=lambda run: order.index(run.variant)):
         if run.finished:
-            variant = variants.setdefault(run.variant, Variant(run.variant, run.params, {}))
+            variant = variants.setdefault(run.variant, Variant(run.variant, first[run.variant], {}))
             variant.records[run.seed] = run.record()
     methods = [run.params.method.name for run in runs if run.params]
     return sorted(variants.values(), key=lambda one: methods.index(one.params.method.name))

@@ -1,5 +1,6 @@
 """Runs the unfinished runs of a grid, and writes its page."""
 
+import contextlib
 import os
 import sys
 import time
@@ -15,24 +16,25 @@ from tfcil.grid.plan import (
     base_of,
     code_of,
     code_of_base,
+    data_of,
     load_grid,
     of_other_code,
     plan_runs,
     record_of,
 )
 from tfcil.grid.pool import Failure, Pool
-from tfcil.grid.worker import run_variant, train_base
+from tfcil.grid.worker import prepare_data, run_variant, train_base
 from tfcil.stages.layout import Layout
 
-BASES = ".bases"
+BASES, DATA = ".bases", ".data"
 
 
-def run_grid(file, workers: int | None = None, only=()) -> bool:
+def run_grid(file, workers: int | None = None, only=(), prepare: bool = False) -> bool:
     """Runs the unfinished runs of a grid file NAME.yaml in runs/NAME, and writes its page.
 
     Runs the variants `only`, by default all, in as many processes as `workers`, by default one per
-    core. Runs whose records lie next to the page are finished. Returns whether all these runs are
-    finished now.
+    core; with `prepare`, only prepares their images. Runs whose records lie next to the page are
+    finished. Returns whether all of this is done now.
     """
     grid, folder = load_grid(file), Path("runs") / Path(file).stem
     if workers is not None and workers < 1:
@@ -45,23 +47,28 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
     runs = plan_runs(grid, file, folder)
     restore(grid, runs)
     wanted = [run for run in runs if run.variant in (only or grid.runs)]
-    bases = {run: folder / BASES / base_of(run.params) for run in runs if run.params}
     missing = [run for run in wanted if run.params and not run.finished]
     print(f"{len(wanted)} runs, {len(wanted) - len(missing)} of them finished or refused")
-    kept = records_of_bases(grid, wanted, folder / BASES)
-    if of_other_code(wanted, kept.values()):
-        places = f"{folder}/ and {file_of(grid)}"
-        print(f"finished by another version of the code; without {places} they are done again")
 
     def keep_records():
-        keep(grid, runs, records_of_bases(grid, runs, folder / BASES))
+        kept = records_of_bases(grid, runs, folder / BASES)
+        keep(grid, runs, kept)
+        return kept.values()
 
+    if of_other_code(wanted, keep_records()):
+        places = f"{folder}/ and {file_of(grid)}"
+        print(f"finished by another version of the code; without {places} they are done again")
     if missing:
+        bases = {run: folder / BASES / base_of(run.params) for run in missing}
+        data = {run: folder / DATA / data_of(run.params) for run in missing}
         workers = min(workers or _cores(), len(missing))
-        _run_missing(missing, bases, folder, workers, keep_records)
-    keep_records()
-    kept = records_of_bases(grid, runs, folder / BASES)
-    write_page(grid, runs, f"tfcil grid {file}", kept.values())
+        with _pool(workers, folder) as pool:
+            possible = _with_data(pool, missing, bases, data)
+            if prepare:
+                return len(possible) == len(missing)
+            possible = _with_bases(pool, possible, bases, data)
+            _run_variants(pool, possible, bases, workers, keep_records)
+    write_page(grid, runs, f"tfcil grid {file}", keep_records())
     print(f"{grid.output}.md, {grid.output}.png")
     failed = [run for run in wanted if not run.finished]
     for run in failed:
@@ -69,32 +76,54 @@ def run_grid(file, workers: int | None = None, only=()) -> bool:
     return not failed
 
 
-def _run_missing(missing: list[Run], bases, folder, workers, after_each) -> None:
-    """Trains the first tasks that variants share, then runs the variants, in the same processes.
-
-    Calls `after_each` when a variant has ended.
-    """
-    sharing = {bases[run]: run for run in missing if not bases[run].exists()}
-    jobs = [
-        (base, partial(train_base, base, run.text, code_of_base(run)))
-        for base, run in sharing.items()
-    ]
-    broken = {}
+@contextlib.contextmanager
+def _pool(workers, folder):
     try:
         with Pool(workers, folder) as pool:
-            for number, (base, outcome) in enumerate(pool.run(jobs), 1):
-                if isinstance(outcome, Failure):
-                    broken[base] = outcome
-                result = f"failed: {outcome.line}" if base in broken else f"{outcome:.0f} s"
-                print(f"[first task {number} of {len(jobs)}] {result}", flush=True)
-            for run in missing:
-                if bases[run] in broken:
-                    _keep_failure(run, broken[bases[run]])
-            possible = [run for run in missing if bases[run] not in broken]
-            _run_variants(pool, possible, bases, workers, after_each)
+            yield pool
     except KeyboardInterrupt:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(130)
+
+
+def _with_data(pool, runs, bases, data) -> list[Run]:
+    """Prepares the images that runs share; returns the runs that have theirs."""
+
+    def job(run):
+        return partial(prepare_data, data[run], run.text)
+
+    # A first task that is trained has its images.
+    needed = {run: data[run] for run in runs if not bases[run].exists()}
+    return _shared(pool, "images", runs, needed, job)
+
+
+def _with_bases(pool, runs, bases, data) -> list[Run]:
+    """Trains the first tasks that runs share; returns the runs that have theirs."""
+
+    def job(run):
+        return partial(train_base, bases[run], run.text, data[run], code_of_base(run))
+
+    return _shared(pool, "first task", runs, bases, job)
+
+
+def _shared(pool, title, runs, folders, job) -> list[Run]:
+    """Makes folders that runs share; returns the runs that lack none.
+
+    `folders` has that of each run that needs one, `job` is a function of a run that returns the job
+    that makes it.
+    """
+    sharing = {folders[run]: run for run in runs if run in folders and not folders[run].exists()}
+    jobs = [(one, job(run)) for one, run in sharing.items()]
+    broken = {}
+    for number, (one, outcome) in enumerate(pool.run(jobs), 1):
+        if isinstance(outcome, Failure):
+            broken[one] = outcome
+        result = f"failed: {outcome.line}" if one in broken else f"{outcome:.0f} s"
+        print(f"[{title} {number} of {len(jobs)}] {result}", flush=True)
+    for run in runs:
+        if folders.get(run) in broken:
+            _keep_failure(run, broken[folders[run]])
+    return [run for run in runs if folders.get(run) not in broken]
 
 
 def _run_variants(pool, runs, bases, workers, after_each) -> None:

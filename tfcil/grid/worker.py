@@ -1,4 +1,4 @@
-"""The jobs of a worker process: to train a first task that variants share, or a whole run."""
+"""The jobs of a worker process: to prepare data or train a first task for all, or a whole run."""
 
 import contextlib
 import csv
@@ -19,16 +19,30 @@ from tfcil.stages.run import LAST, ONCE, PER_TASK, stage
 _stage = functools.cache(stage)
 
 
-def train_base(folder, text: str, code: str) -> float:
-    """Prepares the data and trains the first task, which variants share; returns the seconds.
+def prepare_data(folder, text: str) -> float:
+    """Prepares the images that variants share, and returns the seconds.
 
-    `text` is the params.yaml of one of the variants, `code` a digest for the record. The folder
-    appears when everything is done.
+    `text` is the params.yaml of one of the variants. The folder appears when everything is done.
     """
     with _experiment(folder, text) as (layout, params):
         began = time.perf_counter()
+        _stage("prepare")(layout, params)
+        seconds = time.perf_counter() - began
+    return seconds
+
+
+def train_base(folder, text: str, data, code: str) -> float:
+    """Trains the first task, which variants share, and returns the seconds.
+
+    `text` is the params.yaml of one of the variants, `data` the folder of its images, `code` a
+    digest for the record. The folder appears when everything is done.
+    """
+    with _experiment(folder, text) as (layout, params):
+        began = time.perf_counter()
+        _link_shared(Path(data), layout)
         for name in ONCE:
-            _stage(name)(layout, params)
+            if name != "prepare":
+                _stage(name)(layout, params)
         _stage("train")(layout, params, next(iter(params.tasks)))
         seconds = time.perf_counter() - began
         write_json(record_of(layout.root), {"seconds": seconds, "code": code})
@@ -36,14 +50,14 @@ def train_base(folder, text: str, code: str) -> float:
 
 
 def run_variant(folder, text: str, base, code: str, workers: int) -> dict:
-    """Runs all stages but those that `train_base` has run in `base`; returns the record.
+    """Runs all stages but those that `train_base` has run in the folder `base`.
 
-    `code` and the number of `workers` on this machine go into the record. The folder appears when
-    everything is done.
+    `code` and the number of `workers` on this machine go into the record, which is returned. The
+    folder appears when everything is done.
     """
     with _experiment(folder, text) as (layout, params):
         began = time.perf_counter()
-        _link_base(Path(base), layout)
+        _link_shared(Path(base), layout)
         _stage("recipes")(layout, params)
         wall = cpu = 0.0
         first, *increments = params.tasks
@@ -84,11 +98,11 @@ def _experiment(folder, text):
         yield layout, load_params(layout.params)
 
 
-def _link_base(base, layout) -> None:
-    """Links the shared files into the folder; stages replace files, so none writes into a link."""
+def _link_shared(folder, layout) -> None:
+    """Links the files of a shared folder; stages replace files, so none writes into a link."""
     own = (layout.params, layout.recipe("").parent, record_of(layout.root))
     names = shutil.ignore_patterns(*(path.name for path in own))
-    shutil.copytree(base, layout.root, ignore=names, copy_function=_link, dirs_exist_ok=True)
+    shutil.copytree(folder, layout.root, ignore=names, copy_function=_link, dirs_exist_ok=True)
 
 
 def _link(source, target) -> None:
@@ -106,11 +120,12 @@ def images_seen(curve) -> int:
 
 def _machine() -> str:
     """Describes what the seconds were measured on."""
-    import keras
-    import tensorflow as tf
+    from keras.backend import backend
 
-    from tfcil.stages.training_log import devices, processor
+    from tfcil.stages.training_log import devices, processor, versions
 
     gpus = [name for name in devices() if name.upper() != "CPU"]
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    return ", ".join([processor(), f"{os.cpu_count()} cores", *gpus, versions])
+    named = {"tensorflow": "TensorFlow", "jax": "JAX"}
+    found = versions()
+    libraries = [f"{named[backend()]} {found[backend()]}", f"Keras {found['keras']}"]
+    return ", ".join([processor(), f"{os.cpu_count()} cores", *gpus, *libraries])

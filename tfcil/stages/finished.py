@@ -16,7 +16,7 @@ from tfcil.stages.training_log import versions
 
 _SETTINGS = (
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"),
-    *("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS"),
+    *("XLA_FLAGS", "NPROC", "TF_ENABLE_ONEDNN_OPTS"),
 )
 
 

@@ -86,9 +86,10 @@ def _cluster(chief: bool) -> Cluster:
     return cluster
 
 
-def run_all(root=".") -> None:
+def run_all(root=".", prepared: bool = False) -> None:
     """Runs all stages in this process; they write the same bytes as under `dvc repro`.
 
+    With `prepared`, the images in data/ are used as they are: the stage prepare is left out.
     Under `strategy: multi_worker` each task is trained in a new process: TensorFlow connects the
     machines once per process.
     """
@@ -98,7 +99,8 @@ def run_all(root=".") -> None:
     if shared:
         _cluster(chief=True)
     for name in ONCE:
-        stage(name)(layout, params)
+        if name != "prepare" or not prepared:
+            stage(name)(layout, params)
     for key in params.tasks:
         for name in PER_TASK:
             if name == "train" and shared:

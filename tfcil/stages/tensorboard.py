@@ -5,6 +5,8 @@ import functools
 
 import keras
 
+from tfcil.errors import UserError
+
 
 @contextlib.contextmanager
 def scalars(folder):
@@ -15,12 +17,20 @@ def scalars(folder):
 
     Args:
         folder: of the task; `None`: nothing is written.
+
+    Raises:
+        UserError: where TensorFlow is not installed.
     """
     if folder is None:
         yield lambda row: None
         return
-    import tensorflow as tf
-
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise UserError(
+            "tensorboard: writing events needs TensorFlow, which is not installed; expected null. "
+            f"Received: tensorboard={folder.parent}"
+        ) from None
     if keras.backend.backend() != "tensorflow":
         # TensorFlow would take the memory that the backend needs.
         tf.config.set_visible_devices([], "GPU")

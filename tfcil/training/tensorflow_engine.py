@@ -9,6 +9,7 @@ from tfcil.cluster import membership
 from tfcil.layers.augmentation import augment, resize
 from tfcil.training.objective import objective
 from tfcil.training.phase import Batch
+from tfcil.training.steps import one_by_one
 
 
 class TensorFlowEngine:
@@ -41,6 +42,10 @@ class TensorFlowEngine:
         own = devices // len(cluster.addresses)
         first = own * cluster.index
         return slice(first * size // devices, (first + own) * size // devices)
+
+    def take(self, steps, task):
+        """Takes the `Step`s of an epoch, and yields the scalars of each for the curve."""
+        return one_by_one(self._training, self, steps, task)
 
     def step(self, images, labels, draws, sizes, progress, number, scalars, side=None):
         """Takes one step.

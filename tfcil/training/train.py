@@ -11,6 +11,7 @@ from tfcil.training.averaging import MovingAverage, recompute_batch_statistics
 from tfcil.training.optimizers import learning_rates, make_optimizer
 from tfcil.training.phase import Preparation
 from tfcil.training.samplers import Plan, Shuffled
+from tfcil.training.steps import steps_of
 from tfcil.training.strategy import synchronize_batch_norm, take_over
 
 CHECKED = 100  # steps after which the loss is checked for being a number
@@ -208,7 +209,7 @@ def make_engine(training):
 
 
 def take_steps(training, engine, epoch, task):
-    """Takes the steps of an epoch, and yields after each its scalars for the curve.
+    """Takes the steps of an epoch, and yields the scalars of each for the curve.
 
     Args:
         training: the `Training`.
@@ -216,17 +217,7 @@ def take_steps(training, engine, epoch, task):
         epoch: number of the epoch.
         task: the `Task` whose images it sees.
     """
-    plan, labels = training.plan, np.asarray(task.labels, "int32")
-    for number, indices, draws in plan.epoch(epoch):
-        sizes = np.array([term.size(labels[indices]) for term in training.terms], "float32")
-        share = engine.share_of(len(indices))
-        batch = (task.images[indices[share]], labels[indices[share]], draws[share])
-        if training.hooks:
-            engine.write_back()
-            for hook in training.hooks:
-                hook.update(number, *batch, training.rates[number])
-        progress, side = number / plan.steps, plan.side(number)
-        yield engine.step(*batch, sizes, progress, number, training.scalars(), side)
+    return engine.take(steps_of(training, epoch, np.asarray(task.labels, "int32")), task)
 
 
 def _check_finite(loss, epoch, epochs):
