@@ -93,7 +93,7 @@ def test_a_clone_goes_on_from_the_records_next_to_the_page(grid, tmp_path, monke
     clone = tmp_path / "clone"
     shutil.copytree(grid[0], clone, ignore=shutil.ignore_patterns("runs"))
     monkeypatch.chdir(clone)
-    main(["grid", "tiny.yaml", "--only", "baseline CE", "--only", "baseline BSCE"])
+    main(["grid", "tiny.yaml", "--recorded", "--only", "baseline CE", "--only", "baseline BSCE"])
     assert "2 runs, 2 of them finished" in capsys.readouterr().out
     page, before = (one / "results" / "tiny.md" for one in (clone, grid[0]))
     assert page.read_text().split("## Failed")[0] == before.read_text().split("## Failed")[0]

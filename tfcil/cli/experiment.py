@@ -23,6 +23,8 @@ def add(commands) -> None:
     grid.add_argument("--workers", type=int, help="processes of one thread each (one per core)")
     grid.add_argument("--only", action="append", default=[], metavar="NAME", help="this variant")
     grid.add_argument("--prepare", action="store_true", help="only prepare the images of the runs")
+    about = "take the runs whose records lie next to the page as finished: those of a commit"
+    grid.add_argument("--recorded", action="store_true", help=about)
     grid.set_defaults(run=_grid)
 
 
@@ -65,5 +67,5 @@ def _compare(options) -> None:
 def _grid(options) -> None:
     from tfcil.grid.run import run_grid
 
-    if not run_grid(options.file, options.workers, options.only, options.prepare):
+    if not run_grid(options.file, options.workers, options.only, options.prepare, options.recorded):
         sys.exit(1)

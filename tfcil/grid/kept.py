@@ -8,11 +8,6 @@ from tfcil.grid.plan import record_of
 from tfcil.stages.layout import Layout
 
 
-def file_of(grid) -> Path:
-    """Returns the file of a `Grid`, OUTPUT.json."""
-    return Path(f"{grid.output}.json")
-
-
 def restore(grid, runs) -> None:
     """Gives the unfinished runs with the same settings as in the file the records kept there."""
     kept = _read(grid)["runs"]
@@ -42,13 +37,17 @@ def keep(grid, runs, bases) -> None:
         for run in runs
         if run.finished
     }
-    write_json(file_of(grid), {"runs": records, "bases": bases})
+    write_json(_file_of(grid), {"runs": records, "bases": bases})
 
 
 def _settings_of(run) -> str:
     return hashlib.sha256(run.text.encode()).hexdigest()[:16]
 
 
+def _file_of(grid):
+    return Path(f"{grid.output}.json")
+
+
 def _read(grid):
-    file = file_of(grid)
+    file = _file_of(grid)
     return read_json(file) if file.exists() else {"runs": {}, "bases": {}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfcil.errors import UserError, nearest
 from tfcil.files import write_json
-from tfcil.grid.kept import file_of, keep, records_of_bases, restore
+from tfcil.grid.kept import keep, records_of_bases, restore
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import (
     Run,
@@ -29,12 +29,14 @@ from tfcil.stages.layout import Layout
 BASES, DATA = ".bases", ".data"
 
 
-def run_grid(file, workers: int | None = None, only=(), prepare: bool = False) -> bool:
+def run_grid(
+    file, workers: int | None = None, only=(), prepare: bool = False, recorded: bool = False
+) -> bool:
     """Runs the unfinished runs of a grid file NAME.yaml in runs/NAME, and writes its page.
 
     Runs the variants `only`, by default all, in as many processes as `workers`, by default one per
-    core; with `prepare`, only prepares their images. Runs whose records lie next to the page are
-    finished. Returns whether all of this is done now.
+    core; with `prepare`, only prepares their images. With `recorded`, the runs whose records lie
+    next to the page are finished. Returns whether all of this is done now.
     """
     grid, folder = load_grid(file), Path("runs") / Path(file).stem
     if workers is not None and workers < 1:
@@ -45,7 +47,8 @@ def run_grid(file, workers: int | None = None, only=(), prepare: bool = False) -
                 f"Expected a variant of {file}{nearest(name, grid.runs)}. Received: only={name}"
             )
     runs = plan_runs(grid, file, folder)
-    restore(grid, runs)
+    if recorded:
+        restore(grid, runs)
     wanted = [run for run in runs if run.variant in (only or grid.runs)]
     missing = [run for run in wanted if run.params and not run.finished]
     print(f"{len(wanted)} runs, {len(wanted) - len(missing)} of them finished or refused")
@@ -56,8 +59,7 @@ def run_grid(file, workers: int | None = None, only=(), prepare: bool = False) -
         return kept.values()
 
     if of_other_code(wanted, keep_records()):
-        places = f"{folder}/ and {file_of(grid)}"
-        print(f"finished by another version of the code; without {places} they are done again")
+        print(f"finished by another version of the code; without {folder}/ they are done again")
     if missing:
         bases = {run: folder / BASES / base_of(run.params) for run in missing}
         data = {run: folder / DATA / data_of(run.params) for run in missing}
