@@ -15,6 +15,7 @@ FIGURES = {
     "metrics.last_accuracy": ("last accuracy", "D", False),
 }
 INCHES_PER_ROW = 0.24
+LEGEND_COLUMNS = 4  # more names are wider than the picture
 
 
 def draw_variants(path, variants) -> None:
@@ -93,4 +94,5 @@ def _add_legends(figure, colors) -> None:
     ]
     for place, samples in (("upper", losses), ("lower", markers)):
         where = f"outside {place} center"
-        figure.legend(handles=samples, loc=where, ncols=len(samples), frameon=False)
+        columns = min(len(samples), LEGEND_COLUMNS)
+        figure.legend(handles=samples, loc=where, ncols=columns, frameon=False)
