@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from tfcil.data.splits import Split, map_in_order, of_one_shape
+from tfcil.data.splits import Split, of_one_shape
+from tfcil.data.threads import map_in_order
 from tfcil.errors import UserError
 
 

@@ -14,7 +14,10 @@ class Augmentation:
             size.
         flip: whether to flip images left to right, with probability 1/2.
         resized_crop: whether to resize a random box to the size of the image, instead of a padded
-            crop. The box has 8 to 100 % of the image's area, and 3/4 to 4/3 of its aspect ratio.
+            crop. The box has 8 to 100 % of the image's area; it is 3/4 to 4/3 as wide as high,
+            where the image counts as a square.
+        while_reading: whether images come cropped and flipped already, as encoded ones do that
+            were cropped when they were decoded.
 
     Reference:
         Szegedy et al., "Going deeper with convolutions" (arXiv 1409.4842), section 6: the box.
@@ -23,10 +26,18 @@ class Augmentation:
     crop_padding: int = 0
     flip: bool = False
     resized_crop: bool = False
+    while_reading: bool = False
 
 
-def draw(generator, count, augmentation):
+def draw(generator, count, augmentation, aspects=1.0):
     """Draws the crop and the flip of each of `count` images.
+
+    Args:
+        generator: a `numpy.random.Generator`.
+        count: number of images.
+        augmentation: the `Augmentation`.
+        aspects: width by height of each image, (count,), for resized crops; 1: images count as
+            squares.
 
     Returns:
         For padded crops, (count, 3) int32: first row, first column, and 1 to flip. For resized
@@ -35,7 +46,7 @@ def draw(generator, count, augmentation):
     """
     if augmentation.resized_crop:
         draws = np.zeros((count, 5), "float32")
-        draws[:, 2:4] = sides = _sides_of_boxes(generator, count)
+        draws[:, 2:4] = sides = _sides_of_boxes(generator, count, aspects)
         draws[:, :2] = generator.uniform(size=(count, 2)) * (1 - sides)
     else:
         draws = np.zeros((count, 3), "int32")
@@ -45,11 +56,12 @@ def draw(generator, count, augmentation):
     return draws
 
 
-def _sides_of_boxes(generator, count, tries=10):
+def _sides_of_boxes(generator, count, aspects, tries=10):
     """Draws boxes for each image; returns height and width, (count, 2), of the first that fits."""
     area = generator.uniform(0.08, 1, (tries, count))
     ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3), (tries, count)))
-    sides = np.sqrt([area / ratio, area * ratio])
+    sides = np.sqrt([area / ratio * aspects, area * ratio / aspects])
     first = (sides <= 1).all(axis=0).argmax(axis=0)
-    # If none fits, once in 10^8, cut the first one off at the border.
-    return np.minimum(sides[:, first, np.arange(count)], 1).T
+    chosen = sides[:, first, np.arange(count)]
+    # If none fits, of squares once in 10^8, the first one is made smaller.
+    return (chosen / np.maximum(chosen.max(axis=0), 1)).T

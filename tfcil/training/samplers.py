@@ -131,12 +131,15 @@ class Plan:
         epochs: passes over them.
         seed: integers that everything drawn depends on.
         augmentation: how images are varied.
+        aspects: width by height of each image, (n,), for resized crops; `None`: all count as
+            squares.
     """
 
     sampler: object
     epochs: int
     seed: tuple[int, ...]
     augmentation: Augmentation = NO_AUGMENTATION
+    aspects: np.ndarray | None = None
 
     def first_step(self, epoch: int) -> int:
         """Returns the number of steps before `epoch`: an epoch may end within a batch."""
@@ -153,4 +156,5 @@ class Plan:
         for step in range(self.first_step(epoch), self.first_step(epoch + 1)):
             indices = self.sampler.batch(self.seed, step)
             generator = np.random.default_rng([*self.seed, 1, step])
-            yield step, indices, draw(generator, len(indices), self.augmentation)
+            aspects = 1.0 if self.aspects is None else self.aspects[indices]
+            yield step, indices, draw(generator, len(indices), self.augmentation, aspects)

@@ -5,6 +5,7 @@ import numpy as np
 
 from tfcil.classifier import expose, num_classes
 from tfcil.classifier.growth import layers_by_path
+from tfcil.data.threads import map_in_order
 from tfcil.errors import UserError
 from tfcil.layers.draws import Augmentation
 from tfcil.training.optimizers import learning_rates, make_optimizer
@@ -198,10 +199,18 @@ def take_steps(training, engine, epoch, task):
         task: the `Task` whose images it sees.
     """
     plan, labels = training.plan, np.asarray(task.labels, "int32")
-    for number, indices, draws in plan.epoch(epoch):
+    share = engine.share_of(plan.sampler.size)
+
+    def read(step):
+        _, indices, draws = step
+        if plan.augmentation.while_reading:
+            return *step, task.images.cropped(indices[share], draws[share])
+        return *step, task.images[indices[share]]
+
+    # The next images are read while a step is taken.
+    for number, indices, draws, images in map_in_order(read, plan.epoch(epoch), threads=1):
         sizes = np.array([term.size(labels[indices]) for term in training.terms], "float32")
-        share = engine.share_of(len(indices))
-        batch = (task.images[indices[share]], labels[indices[share]], draws[share])
+        batch = (images, labels[indices[share]], draws[share])
         if training.hooks:
             engine.write_back()
             for hook in training.hooks:
@@ -247,8 +256,11 @@ def _plan(task, phase, seed, num_devices) -> Plan:
             f"Expected an image per step for each of the {num_devices} devices. "
             f"Received: batch_size={recipe.batch_size}, {len(sampler.indices)} images"
         )
-    augmentation = Augmentation(recipe.crop_padding, recipe.flip, recipe.resized_crop)
-    return Plan(sampler, recipe.epochs, seed, augmentation)
+    aspects = getattr(task.images, "aspects", None) if recipe.resized_crop else None
+    augmentation = Augmentation(
+        recipe.crop_padding, recipe.flip, recipe.resized_crop, while_reading=aspects is not None
+    )
+    return Plan(sampler, recipe.epochs, seed, augmentation, aspects)
 
 
 def _variable(value):
