@@ -155,6 +155,11 @@ class EncodedImages:
             yield from self[first : first + _CHUNK]
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return self.contents.nbytes
+
+    @property
     def aspects(self) -> np.ndarray:
         """Width by height of each image as it is seen, (n,); 1 where the whole becomes a square."""
         if self.resize != "crop":
