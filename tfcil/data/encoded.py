@@ -2,7 +2,6 @@
 
 import functools
 import io
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from tfcil.data.pictures import (
     silence_pillow,
     with_shorter_side,
 )
+from tfcil.data.threads import processors
 from tfcil.errors import UserError
 
 QUALITY = 95  # of images that are made smaller
@@ -212,4 +212,4 @@ class EncodedImages:
 
 @functools.cache
 def _threads():
-    return ThreadPoolExecutor(os.cpu_count(), "decode")
+    return ThreadPoolExecutor(processors(), "decode")

@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 
+def processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def map_in_order(function, items, threads=None) -> Iterator:
     """Applies a function in threads; yields the results in the order of the items.
 
@@ -16,7 +23,7 @@ def map_in_order(function, items, threads=None) -> Iterator:
         items: an iterable.
         threads: their number; `None`: one per processor.
     """
-    threads = threads or os.cpu_count() or 1
+    threads = threads or processors()
     with ThreadPoolExecutor(threads) as pool:
         pending = deque()
         for item in items:
