@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 # From the lowest to the highest; a part knows those before it, and itself.
 FLOORS = (
     *("__init__", "errors", "files", "console", "components", "cluster", "scenario"),
-    *("exemplars", "evaluation", "data", "losses", "layers", "backbones", "classifier"),
+    *("data", "exemplars", "evaluation", "losses", "layers", "backbones", "classifier"),
     *("training", "classification", "methods", "corrections", "config", "learning"),
     *("predict", "export", "report", "stages", "project", "grid", "cli", "__main__"),
 )

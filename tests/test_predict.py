@@ -14,7 +14,7 @@ from PIL import Image
 
 from tfcil.classifier import expose, forward, grown, open_classifier, save_classifier, untrained
 from tfcil.cli import main
-from tfcil.data.images import resize
+from tfcil.data.pictures import resize
 from tfcil.evaluation.evidence import Evidence
 from tfcil.evaluation.registry import all_rules, primary
 from tfcil.exemplars import ExemplarMemory

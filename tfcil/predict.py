@@ -11,8 +11,9 @@ import numpy as np
 from tfcil.classifier import num_classes, open_classifier
 from tfcil.classifier.fused_batch_norm import fuse_batch_norm
 from tfcil.data.folder import EXTENSIONS, images_below
-from tfcil.data.images import read_image, resize
-from tfcil.data.splits import map_in_order
+from tfcil.data.images import read_image
+from tfcil.data.pictures import resize
+from tfcil.data.threads import map_in_order
 from tfcil.errors import UserError
 from tfcil.files import read_json
 
@@ -88,7 +89,7 @@ class Classifier:
 def fitted(image, shape, how) -> np.ndarray:
     """Converts an image, (height, width, 3) uint8, to the shape of a model's images.
 
-    `how` is `"stretch"`, or `"crop"` for square shapes; see `tfcil.data.images.resize`.
+    `how` is `"stretch"`, or `"crop"` for square shapes; see `tfcil.data.pictures.resize`.
     """
     from PIL import Image
 

@@ -281,6 +281,13 @@ def test_every_preset_is_valid_and_says_what_it_costs(name):
         assert word in head
 
 
+def test_presets_of_imagenet_keep_whole_images():
+    """As pixels, ImageNet-1000 would take 200 GB and training would never see their borders."""
+    names = [name for name in presets() if name.startswith("imagenet")]
+    assert len(names) == 2
+    assert {load_params(presets()[name]).dataset.store for name in names} == {"encoded"}
+
+
 def test_unknown_preset_names_the_nearest():
     with pytest.raises(UserError, match=r"did you mean omniglot100\?"):
         find_preset("omniglot10")

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from tfcil.data import images
-from tfcil.data.images import channel_statistics, check_image, read_image, resize
+from tfcil.data.images import channel_statistics, check_image, read_image
+from tfcil.data.pictures import resize
 from tfcil.errors import UserError
 
 GRADIENT = np.add.outer(np.arange(6) * 40, np.arange(4) * 10).astype("uint8")

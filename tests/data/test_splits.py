@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from tfcil.data.splits import Split, map_in_order, of_one_shape
+from tfcil.data.splits import Split, of_one_shape
+from tfcil.data.threads import map_in_order
 from tfcil.errors import UserError
 
 
@@ -20,7 +21,7 @@ def test_results_come_in_the_order_of_the_items_whichever_is_done_first():
 
 def test_only_a_few_items_are_taken_ahead(monkeypatch):
     """Whoever reads more images than memory holds relies on it."""
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("tfcil.data.threads.processors", lambda: 2)
     taken = 0
 
     def items():

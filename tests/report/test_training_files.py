@@ -70,5 +70,5 @@ def test_log_tells_time_passes_memory_and_versions():
     assert log["images"] == 96
     assert 0 <= log["seconds"] < 60
     assert 5e7 < log["peak_memory_bytes"] < 1e12
-    assert {"tfcil", "python", "keras", "numpy", log["backend"]} == set(log["versions"])
+    assert {"tfcil", "python", "keras", "numpy", "pillow", log["backend"]} == set(log["versions"])
     assert log["devices"]

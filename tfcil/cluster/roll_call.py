@@ -123,7 +123,8 @@ def _call(cluster):
 
 
 def _versions() -> str:
-    return ", ".join(f"{name} {version(name)}" for name in ("tfcil", "tensorflow", "keras"))
+    names = ("tfcil", "tensorflow", "keras", "pillow")
+    return ", ".join(f"{name} {version(name)}" for name in names)
 
 
 def _patience() -> float:

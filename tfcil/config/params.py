@@ -59,6 +59,12 @@ class Dataset(Section):
         description="stretch: the whole image; crop: its middle, after the shorter side was "
         "resized to 256/224 of image_size",
     )
+    store: Literal["raw", "encoded"] = Field(
+        "raw",
+        description="raw: pixels, of image_size; encoded: JPEG or PNG files of whole images, the "
+        "shorter side at most 256/224 of image_size, decoded while training; resized_crop then "
+        "cuts from the whole image",
+    )
 
     @model_validator(mode="after")
     def _settings_fit(self):

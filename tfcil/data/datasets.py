@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from tfcil.data.classes import restrict
-from tfcil.data.images import resize
+from tfcil.data.encoded import encode
+from tfcil.data.images import read_encoded, read_image
 from tfcil.data.own_images import open_own_images, own_class_names
+from tfcil.data.pictures import resize
 from tfcil.data.splits import OpenDataset, Split, of_one_shape
 from tfcil.data.tfds import open_tfds
 from tfcil.files import load_npz
@@ -32,7 +34,7 @@ class LoadedDataset:
 
 
 def open_dataset(params, used=None) -> OpenDataset:
-    """Opens a data set; images are read when they are iterated.
+    """Opens a data set; images are read when they are iterated, `Encoded` if `store` says so.
 
     Of a folder, all images are read once before, to find those that cannot be used.
 
@@ -45,9 +47,14 @@ def open_dataset(params, used=None) -> OpenDataset:
         UserError: there is no such data set, or it is not on this machine and how to get it.
     """
     size = params.image_size
-    fit = partial(resize, size=size, how=params.resize) if size else None
+    if params.store == "encoded":
+        fit = partial(encode, size=size, resize=params.resize)
+        read = partial(read_encoded, encode=fit)
+    else:
+        fit = partial(resize, size=size, how=params.resize) if size else None
+        read = partial(read_image, fit=fit)
     if params.name == "folder":
-        return open_own_images(params, used, fit)
+        return open_own_images(params, used, read)
     if params.name == "omniglot100":
         dataset = _omniglot100()
     else:
@@ -70,7 +77,7 @@ def load_dataset(params) -> LoadedDataset:
     Raises:
         UserError: as `open_dataset`, or the images have several shapes.
     """
-    dataset = open_dataset(params)
+    dataset = open_dataset(params.model_copy(update={"store": "raw"}))
     train, test = (
         np.stack(list(of_one_shape(split.images(), params.name, params.image_size)))
         for split in (dataset.train, dataset.test)

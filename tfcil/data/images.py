@@ -1,24 +1,21 @@
-"""Reads and resizes image files; computes the statistics of many images."""
+"""Reads image files; computes the statistics of many images."""
 
 import contextlib
 import hashlib
 import os
-import re
 import stat
 import threading
-import warnings
 
 import numpy as np
 
 from tfcil.data.listing import one_line
+from tfcil.data.pictures import silence_pillow
 from tfcil.errors import UserError
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 500_000_000  # an uncompressed picture of MAX_PIXELS is smaller
-MAX_RATIO = 16  # of longer to shorter side: a line of pixels would grow beyond all memory
 _TOO_LARGE = f"more than {MAX_PIXELS // 10**6} megapixels"
-_PILLOW_WARNS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 class UnusableImageError(Exception):
@@ -40,9 +37,26 @@ def read_image(path, fit=None) -> np.ndarray:
     Raises:
         UserError: the file is no image, damaged or too large.
     """
+    return _read(path, lambda image, file: fit(image) if fit else image)
+
+
+def read_encoded(path, encode):
+    """Reads an image file and encodes it, with the limits and errors of `read_image`.
+
+    `encode` is a function of the image, as `read_image` returns it, and the bytes of its file.
+    """
+
+    def use(image, file):
+        file.seek(0)
+        return encode(image, file.read())
+
+    return _read(path, use)
+
+
+def _read(path, use):
     try:
         with _opened(path) as file, _decoded(file) as image:
-            return fit(image) if fit else image
+            return use(image, file)
     except UnusableImageError as problem:
         raise UserError(
             f"Expected an image that can be read ({problem}). Received: file={one_line(path)}"
@@ -99,10 +113,7 @@ _ROOM = _Room(MAX_PIXELS)
 def _decoded(file):
     from PIL import Image, UnidentifiedImageError
 
-    # Filters belong to the process: restoring them would race with other threads. This one must be
-    # the first, as others may turn warnings into errors.
-    if warnings.filters[:1] != [_PILLOW_WARNS]:
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    silence_pillow()
     try:
         picture = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
@@ -137,39 +148,6 @@ def _damage(error) -> UnusableImageError:
     # Pillow's decoders raise exceptions of any type.
     reason = " ".join(str(error).split())[:160]
     return UnusableImageError(f"damaged: {reason or type(error).__name__}")
-
-
-def resize(image, size, how="stretch") -> np.ndarray:
-    """Computes a square image, by Pillow's bilinear interpolation with antialiasing.
-
-    Args:
-        image: (height, width, channels) uint8.
-        size: side in pixels.
-        how: `"stretch"`: the whole image, whatever its proportions; `"crop"`: the central square
-            after the shorter side became 256/224 of `size`, as ImageNet models are evaluated.
-
-    Returns:
-        (size, size, channels) uint8.
-    """
-    from PIL import Image
-
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    if how == "stretch":
-        picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-    else:
-        shorter, before = round(size * 256 / 224), min(picture.size)
-        picture = _middle(picture, [min(side, MAX_RATIO * before) for side in picture.size])
-        width, height = (shorter * side // before for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        picture = _middle(picture, (size, size))
-    return np.asarray(picture).reshape(size, size, image.shape[-1])
-
-
-def _middle(picture, size):
-    if picture.size == tuple(size):
-        return picture
-    left, top = (round((side - part) / 2) for side, part in zip(picture.size, size, strict=True))
-    return picture.crop((left, top, left + size[0], top + size[1]))
 
 
 def channel_statistics(images, batch_size=256):

@@ -2,7 +2,6 @@
 
 import itertools
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +11,21 @@ from tfcil.data.classes import choose
 from tfcil.data.csv_file import list_csv
 from tfcil.data.folder import EXTENSIONS, list_folder
 from tfcil.data.held_out import held_out
-from tfcil.data.images import UnusableImageError, check_image, read_image
+from tfcil.data.images import UnusableImageError, check_image
 from tfcil.data.listing import check_class_names, one_line
-from tfcil.data.splits import OpenDataset, Split, map_in_order
+from tfcil.data.splits import OpenDataset, Split
+from tfcil.data.threads import map_in_order
 from tfcil.errors import UserError
 
 
-def open_own_images(params, used=None, fit=None) -> OpenDataset:
+def open_own_images(params, used, read) -> OpenDataset:
     """Opens a data set of files, and reads each file once to check it.
 
     Args:
         params: the section `dataset` of params.yaml, whose name is `folder`.
         used: function from the names of all classes to the classes that are used, whose files are
             read; `None`: all.
-        fit: function that is applied to each image.
+        read: function from the path of a file to its image.
 
     Raises:
         UserError: something is missing, an image cannot be used and `on_bad_image` is `error`, or a
@@ -45,8 +45,8 @@ def open_own_images(params, used=None, fit=None) -> OpenDataset:
     _check_sides(digests, wanted, lambda file: "test" if file in test else "train", params)
     label_of = {name: label for label, name in enumerate(names)}
     return OpenDataset(
-        _split([file for file in digests if file not in test], label_of, fit),
-        _split([file for file in digests if file in test], label_of, fit),
+        _split([file for file in digests if file not in test], label_of, read),
+        _split([file for file in digests if file in test], label_of, read),
         names,
         tuple((file.path, file.class_name, problems[file]) for file in files if file in problems),
     )
@@ -168,7 +168,7 @@ def _test_files(digests, fraction) -> set:
     return test
 
 
-def _split(files, label_of, fit) -> Split:
+def _split(files, label_of, read) -> Split:
     paths = np.array([file.path for file in files], object)
     labels = np.array([label_of[file.class_name] for file in files], np.int64)
-    return Split(labels, paths.__getitem__, partial(read_image, fit=fit))
+    return Split(labels, paths.__getitem__, read)

@@ -1,13 +1,11 @@
 """A data set that is read while it is used: labels at once, images one at a time."""
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tfcil.data.threads import map_in_order
 from tfcil.errors import UserError
 
 
@@ -18,8 +16,8 @@ class Split:
     Args:
         labels: (n,) int64, in the data set's numbering.
         items: function from a mask, (n,) bool, to an iterable of the chosen images or their paths.
-        decode: function from an item to an image, (height, width, channels) uint8; `None` where
-            items are images.
+        decode: function from an item to an image, (height, width, channels) uint8 or `Encoded`;
+            `None` where items are images.
     """
 
     labels: np.ndarray
@@ -51,22 +49,6 @@ class OpenDataset:
     test: Split
     class_names: tuple[str, ...]
     skipped: tuple[tuple[str, str, str], ...] = ()
-
-
-def map_in_order(function, items) -> Iterator:
-    """Applies a function in threads; yields the results in the order of the items.
-
-    Unlike `Executor.map` it takes only a few items ahead.
-    """
-    threads = os.cpu_count() or 1
-    with ThreadPoolExecutor(threads) as pool:
-        pending = deque()
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def of_one_shape(images, name, image_size, shape=None) -> Iterator[np.ndarray]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfcil.data.encoded import EncodedImages
 from tfcil.errors import UserError
 from tfcil.exemplars.selection import SELECTIONS
 from tfcil.files import load_npz, map_npz, save_npz
@@ -54,7 +55,8 @@ class ExemplarMemory:
     stored file depend on the exemplars alone.
 
     Attributes:
-        images: uint8 or float32 array `(n, height, width, channels)`, as they came.
+        images: uint8 or float32 array `(n, height, width, channels)`, as they came, or
+            `EncodedImages`. A memory without exemplars goes with both.
         labels: int32 array `(n,)`, classes as ranks in the class order.
         ranks: int32 array `(n,)`, rank within the class: 0 was picked first and is dropped last.
     """
@@ -88,6 +90,11 @@ class ExemplarMemory:
     def __len__(self):
         return len(self.labels)
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the images are `EncodedImages`."""
+        return isinstance(self.images, EncodedImages)
+
     def counts(self, num_classes):
         """Counts the exemplars of each class: int64 array `(num_classes,)`."""
         counts = np.bincount(self.labels, minlength=num_classes)
@@ -115,8 +122,8 @@ class ExemplarMemory:
         are gone. Of a class smaller than its quota, all images are kept.
 
         Args:
-            images: array `(n, height, width, channels)` of the memory's type, images of the new
-                classes.
+            images: array `(n, height, width, channels)` of the memory's type, or
+                `EncodedImages`: images of the new classes.
             labels: int array `(n,)`, their classes, in `0..num_seen-1` and not in the memory yet.
             features: float array `(n, d)`, their features from the model just trained.
             num_seen: int, classes seen so far, new ones included.
@@ -132,7 +139,8 @@ class ExemplarMemory:
             UserError: negative budget, unknown selection, features that are not finite.
             ValueError: arrays that do not fit together, labels out of range or already kept.
         """
-        images, labels, features = map(np.asarray, (images, labels, features))
+        labels, features = map(np.asarray, (labels, features))
+        images = images if isinstance(images, EncodedImages) else np.asarray(images)
         self._check_new(images, labels, features, num_seen)
         count = quota(budget, num_seen, per_class)
         kept = np.flatnonzero(self.ranks < count)
@@ -140,13 +148,12 @@ class ExemplarMemory:
         rows = np.concatenate([kept, len(self) + picks])
         all_labels = np.concatenate([self.labels[kept], labels[picks]]).astype(np.int32)
         order = np.argsort(all_labels, kind="stable")  # each class is in the order of its ranks
-        # Filled one by one: of a thousand classes there are gigabytes, and no room for copies.
-        chosen = np.empty((len(order), *self.images.shape[1:]), self.images.dtype)
-        for place, row in enumerate(rows[order]):
-            chosen[place] = self.images[row] if row < len(self) else images[row - len(self)]
+        chosen = _chosen(self.images, images, rows[order])
         return ExemplarMemory(chosen, all_labels[order], _ranks(all_labels[order]))
 
     def _check_new(self, images, labels, features, num_seen):
+        if len(self) and isinstance(images, EncodedImages) != self.is_encoded:
+            raise ValueError("images, old and new, must all be encoded, or none")
         if not len(images) == len(labels) == len(features):
             raise ValueError(
                 "images, labels and features must have the same length. "
@@ -171,7 +178,10 @@ class ExemplarMemory:
 
     def save(self, path):
         """Writes the memory to an .npz file, whole or not at all; equal memories, equal bytes."""
-        save_npz(path, **{name: getattr(self, name) for name in _ARRAYS})
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.is_encoded:
+            arrays |= {"images": self.images.contents, **self.images.index()}
+        save_npz(path, **arrays)
 
     @classmethod
     def load(cls, path):
@@ -182,8 +192,9 @@ class ExemplarMemory:
         """
         labels, ranks = load_npz(path, "labels", "ranks")
         images = map_npz(path, "images")
+        index = load_npz(path, *EncodedImages.INDEX) if images.ndim == 1 else None
         try:
-            return cls(images, labels, ranks)
+            return cls(EncodedImages(images, *index) if index else images, labels, ranks)
         except ValueError as error:
             raise UserError(f"not an exemplar memory: {error}. Received: path={path}") from None
 
@@ -199,6 +210,20 @@ def _select(labels, features, count, selection, generator):
         rows = np.flatnonzero(labels == label)
         picks.append(rows[SELECTIONS[selection](features[rows], count, generator)])
     return np.concatenate(picks)
+
+
+def _chosen(old, new, rows):
+    """Copies images by their rows, counted through old ones and new ones."""
+    if isinstance(new, EncodedImages):
+        images = [
+            old.encoded(row) if row < len(old) else new.encoded(row - len(old)) for row in rows
+        ]
+        return EncodedImages.of(images, new.shape[1:], new.resize)
+    # Filled one by one: of a thousand classes there are gigabytes, and no room for copies.
+    chosen = np.empty((len(rows), *new.shape[1:]), new.dtype)
+    for place, row in enumerate(rows):
+        chosen[place] = old[row] if row < len(old) else new[row - len(old)]
+    return chosen
 
 
 def _ranks(labels):

@@ -39,7 +39,7 @@ class Served:
 
 
 def fitted_images(images, shape, how):
-    """Resizes images as `tfcil.data.images.resize` does with Pillow.
+    """Resizes images as `tfcil.data.pictures.resize` does with Pillow.
 
     Args:
         images: (batch, height, width, channels) uint8.

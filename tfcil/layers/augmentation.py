@@ -11,6 +11,8 @@ def augment(images, draws, augmentation):
         draws: the result of `draw`.
         augmentation: the `Augmentation` that `draw` got.
     """
+    if augmentation.while_reading:
+        return images
     if augmentation.resized_crop:
         return _resize_boxes(images, draws)
     return crop_and_flip(images, draws, augmentation.crop_padding)

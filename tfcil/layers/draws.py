@@ -15,7 +15,10 @@ class Augmentation:
         flip: whether to flip images left to right, with probability 1/2; or `"alternating"`, if
             who draws says which.
         resized_crop: whether to resize a random box to the size of the image, instead of a padded
-            crop. The box has 8 to 100 % of the image's area, and 3/4 to 4/3 of its aspect ratio.
+            crop. The box has 8 to 100 % of the image's area; it is 3/4 to 4/3 as wide as high,
+            where the image counts as a square.
+        while_reading: whether images come cropped and flipped already, as encoded ones do that
+            were cropped when they were decoded.
 
     Reference:
         Szegedy et al., "Going deeper with convolutions" (arXiv 1409.4842), section 6: the box.
@@ -24,9 +27,10 @@ class Augmentation:
     crop_padding: int = 0
     flip: bool | str = False
     resized_crop: bool = False
+    while_reading: bool = False
 
 
-def draw(generator, count, augmentation, flips=None):
+def draw(generator, count, augmentation, flips=None, aspects=1.0):
     """Draws the crop and the flip of each of `count` images.
 
     Args:
@@ -34,6 +38,8 @@ def draw(generator, count, augmentation, flips=None):
         count: number of images.
         augmentation: the `Augmentation`.
         flips: (count,) 1 for images to flip, for `flip="alternating"`.
+        aspects: width by height of each image, (count,), for resized crops; 1: images count as
+            squares.
 
     Returns:
         For padded crops, (count, 3) int32: first row, first column, and 1 to flip. For resized
@@ -42,7 +48,7 @@ def draw(generator, count, augmentation, flips=None):
     """
     if augmentation.resized_crop:
         draws = np.zeros((count, 5), "float32")
-        draws[:, 2:4] = sides = _sides_of_boxes(generator, count)
+        draws[:, 2:4] = sides = _sides_of_boxes(generator, count, aspects)
         draws[:, :2] = generator.uniform(size=(count, 2)) * (1 - sides)
     else:
         draws = np.zeros((count, 3), "int32")
@@ -52,11 +58,12 @@ def draw(generator, count, augmentation, flips=None):
     return draws
 
 
-def _sides_of_boxes(generator, count, tries=10):
+def _sides_of_boxes(generator, count, aspects, tries=10):
     """Draws boxes for each image; returns height and width, (count, 2), of the first that fits."""
     area = generator.uniform(0.08, 1, (tries, count))
     ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3), (tries, count)))
-    sides = np.sqrt([area / ratio, area * ratio])
+    sides = np.sqrt([area / ratio * aspects, area * ratio / aspects])
     first = (sides <= 1).all(axis=0).argmax(axis=0)
-    # If none fits, once in 10^8, cut the first one off at the border.
-    return np.minimum(sides[:, first, np.arange(count)], 1).T
+    chosen = sides[:, first, np.arange(count)]
+    # If none fits, of squares once in 10^8, the first one is made smaller.
+    return (chosen / np.maximum(chosen.max(axis=0), 1)).T

@@ -1,5 +1,6 @@
 """Stage `prepare`: sorts the images of a data set by task."""
 
+import contextlib
 import csv
 import sys
 
@@ -10,9 +11,15 @@ from tfcil.data.datasets import open_dataset
 from tfcil.data.held_out import held_out, pixel_digest
 from tfcil.data.images import channel_statistics
 from tfcil.data.splits import of_one_shape
-from tfcil.data.store import create_images, move_images, read_images, write_facts
+from tfcil.data.store import (
+    images_digest,
+    move_images,
+    read_images,
+    write_facts,
+    writing_images,
+)
 from tfcil.errors import UserError
-from tfcil.files import digest, write_atomically, write_json
+from tfcil.files import write_atomically, write_json
 from tfcil.scenario import build_tasks, class_order
 from tfcil.stages.layout import Layout
 
@@ -79,17 +86,18 @@ def _write_images(split, ranks, tasks, folder, settings, shape=None):
     images = of_one_shape(split.images(chosen), settings.name, settings.image_size, shape)
     ranks = ranks[chosen]
     task_of = np.repeat(range(len(tasks)), [task.num_new for task in tasks])[ranks]
-    stores, written = [], [0] * len(tasks)
-    with image_progress("storing", len(ranks)) as step:
+    stores = []
+    with image_progress("storing", len(ranks)) as step, contextlib.ExitStack() as opened:
         for image, number in zip(images, task_of, strict=True):
             stores = stores or [
-                create_images(folder / task.key, ranks[task_of == index], image.shape)
+                opened.enter_context(
+                    writing_images(folder / task.key, ranks[task_of == index], image)
+                )
                 for index, task in enumerate(tasks)
             ]
-            stores[number][written[number]] = image
-            written[number] += 1
+            stores[number](image)
             step()
-    return stores[0].shape[1:]
+    return image.shape
 
 
 def _hold_out(task, train, test, fraction):
@@ -116,7 +124,9 @@ def _write_manifests(tasks, train, test, manifests, params):
         names.extend(task.names)
         write_facts(train / task.key, classes=names, resize=params.dataset.resize)
         images, labels = read_images(test / task.key)
-        seen.append({"task": task.key, "images": len(labels), "digest": digest(images, labels)})
+        seen.append(
+            {"task": task.key, "images": len(labels), "digest": images_digest(images, labels)}
+        )
         write_json(manifests / f"{task.key}.json", {"split": split, "seen": seen})
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from tfcil.classifier import FEATURES, expose, forward, open_classifier, save_classifier
 from tfcil.config.settings import TaskSettings
 from tfcil.console import training_progress
+from tfcil.data.encoded import EncodedImages
 from tfcil.data.store import Concatenated, read_facts, read_images
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
@@ -83,6 +84,12 @@ def _read(layout, key, before, num_old):
             f"Received: label {labels.min()} in folder={layout.train_images(key)}"
         )
     largest = memory.labels.max(initial=-1)
+    is_encoded = isinstance(images, EncodedImages)
+    if len(memory) and memory.is_encoded != is_encoded:
+        raise UserError(
+            f"Expected a memory of images that are stored as the new ones, encoded={is_encoded}. "
+            f"Received: encoded={memory.is_encoded} in path={layout.memory(before)}"
+        )
     if memory.images.shape[1:] != images.shape[1:] or largest >= num_old:
         raise UserError(
             f"Expected a memory of images {images.shape[1:]} of the {num_old} classes before. "

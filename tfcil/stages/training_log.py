@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import PIL
 
 import tfcil
 
@@ -62,6 +63,7 @@ def versions() -> dict[str, str]:
         backend.__name__: backend.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,
+        "pillow": PIL.__version__,
     }
 
 

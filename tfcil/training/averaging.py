@@ -6,6 +6,7 @@ import numpy as np
 from tfcil.classifier.growth import layers_by_path
 from tfcil.layers.augmentation import augment
 from tfcil.training.phase import Transform
+from tfcil.training.steps import read
 
 IMAGES = 5000  # that the statistics are computed from, or all where there are fewer
 
@@ -56,7 +57,7 @@ def recompute_batch_statistics(model, plan, images) -> None:
             layer.momentum = 0.0  # each batch then replaces the statistics by its own
         for step in range(first, first + count) if layers else ():
             indices, draws = plan.batch(step)
-            batch = keras.ops.convert_to_tensor(images[indices])
+            batch = keras.ops.convert_to_tensor(read(images, indices, draws, plan))
             model(augment(batch, draws, plan.augmentation), training=True)
             values = [np.array(one, "float64") for one in variables]
             sums = [np.add(*pair) for pair in zip(sums, values, strict=True)]

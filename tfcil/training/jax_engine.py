@@ -61,7 +61,8 @@ class JaxEngine:
             task: the `Task` whose images they see, the same in every call.
         """
         size = math.prod(task.images.shape) * task.images.dtype.itemsize
-        if self._training.hooks or size > IMAGES_ON_DEVICE:
+        read_as_drawn = self._training.plan.augmentation.while_reading
+        if self._training.hooks or read_as_drawn or size > IMAGES_ON_DEVICE:
             return one_by_one(self._training, self, steps, task)
         if self._on_device is None:
             arrays = task.images[:], np.asarray(task.labels, "int32")

@@ -145,6 +145,8 @@ class Plan:
         seed: integers that everything drawn depends on.
         augmentation: how images are varied.
         sides: to which images are resized, each for an equal part of the steps; none: they are not.
+        aspects: width by height of each image, (n,), for resized crops; `None`: all count as
+            squares.
     """
 
     sampler: object
@@ -152,6 +154,7 @@ class Plan:
     seed: tuple[int, ...]
     augmentation: Augmentation = NO_AUGMENTATION
     sides: tuple[int, ...] = ()
+    aspects: np.ndarray | None = None
 
     def first_step(self, epoch: int) -> int:
         """Returns the number of steps before `epoch`: an epoch may end within a batch."""
@@ -175,7 +178,8 @@ class Plan:
         if self.augmentation.flip == "alternating":
             flips = (self._flipped_first[indices] + self.sampler.passes(step)) % 2
         generator = np.random.default_rng([*self.seed, 1, step])
-        return indices, draw(generator, len(indices), self.augmentation, flips)
+        aspects = 1.0 if self.aspects is None else self.aspects[indices]
+        return indices, draw(generator, len(indices), self.augmentation, flips, aspects)
 
     def side(self, step: int) -> int | None:
         """Returns the side to which the images of a step are resized, `None` if they are not."""

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfcil.data.threads import map_in_order
+
 
 class Step(NamedTuple):
     """What one step sees, by itself a function of seed, task, phase and step.
@@ -39,6 +41,20 @@ def steps_of(training, epoch, labels):
         yield Step(number, indices, draws, sizes, number / plan.steps, plan.side(number))
 
 
+def read(images, indices, draws, plan):
+    """Reads images, (n, height, width, channels) uint8; encoded ones as drawn, where the plan says.
+
+    Args:
+        images: those of a task.
+        indices: (n,) of them.
+        draws: (n, k) how they are augmented.
+        plan: the `Plan`.
+    """
+    if plan.augmentation.while_reading:
+        return images.cropped(indices, draws)
+    return images[indices]
+
+
 def one_by_one(training, engine, steps, task):
     """Takes steps with a call each, the hooks of the training before it.
 
@@ -52,9 +68,15 @@ def one_by_one(training, engine, steps, task):
         After each step, its dictionary of scalars for the curve.
     """
     labels = np.asarray(task.labels, "int32")
-    for number, indices, draws, sizes, progress, side in steps:
-        share = engine.share_of(len(indices))
-        batch = (task.images[indices[share]], labels[indices[share]], draws[share])
+    share = engine.share_of(training.plan.sampler.size)
+
+    def with_images(step):
+        return step, read(task.images, step.indices[share], step.draws[share], training.plan)
+
+    # The next images are read while a step is taken.
+    for step, images in map_in_order(with_images, steps, threads=1):
+        number, indices, draws, sizes, progress, side = step
+        batch = (images, labels[indices[share]], draws[share])
         if training.hooks:
             engine.write_back()
             for hook in training.hooks:

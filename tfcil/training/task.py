@@ -30,6 +30,16 @@ class Selected:
         """Reads rows by a slice or an array of positions."""
         return self._rows[self._indices[index]]
 
+    @property
+    def aspects(self):
+        """Those of encoded images, see `tfcil.data.encoded.EncodedImages`; `None` for arrays."""
+        aspects = getattr(self._rows, "aspects", None)
+        return None if aspects is None else aspects[self._indices]
+
+    def cropped(self, positions, draws):
+        """Decodes drawn boxes of encoded images, see `tfcil.data.encoded.EncodedImages`."""
+        return self._rows.cropped(self._indices[positions], draws)
+
 
 @dataclass(frozen=True)
 class Task:

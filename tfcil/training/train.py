@@ -258,8 +258,11 @@ def _plan(task, phase, seed, num_devices) -> Plan:
             f"Expected an image per step for each of the {num_devices} devices. "
             f"Received: batch_size={recipe.batch_size}, {len(sampler.indices)} images"
         )
-    augmentation = Augmentation(recipe.crop_padding, recipe.flip, recipe.resized_crop)
-    return Plan(sampler, recipe.epochs, seed, augmentation, tuple(recipe.sides))
+    aspects = getattr(task.images, "aspects", None) if recipe.resized_crop else None
+    augmentation = Augmentation(
+        recipe.crop_padding, recipe.flip, recipe.resized_crop, while_reading=aspects is not None
+    )
+    return Plan(sampler, recipe.epochs, seed, augmentation, tuple(recipe.sides), aspects)
 
 
 def _variable(value):

@@ -85,4 +85,6 @@ def _memory(experiment) -> dict | None:
     if experiment.kept is None:
         return None
     counts = experiment.kept.counts(len(experiment.class_names))
-    return {"images": experiment.kept.images, "least": counts.min(), "most": counts.max()}
+    how = "of encoded files" if experiment.kept.is_encoded else "uncompressed"
+    images = experiment.kept.images
+    return {"images": images, "how": how, "least": counts.min(), "most": counts.max()}
