@@ -17,6 +17,7 @@ from tfcil.learning.task import train_task
 from tfcil.training import Shuffled, make_deterministic
 from tfcil.training.checkpoint import Checkpoint
 from tfcil.training.samplers import Plan
+from tfcil.training.steps import one_by_one
 
 RESIZED = Augmentation(flip=True, resized_crop=True)
 CROPS = RECIPE | {"epochs": 2, "crop_padding": 0, "resized_crop": True}
@@ -62,7 +63,7 @@ def test_images_that_count_as_squares_get_the_draws_they_always_got():
 
 def test_a_plan_draws_by_the_images_that_a_step_sees():
     aspects = np.tile([1, 3.0], 20)
-    plan = Plan(Shuffled(np.arange(40), 8), 1, (1, 2), RESIZED, aspects)
+    plan = Plan(Shuffled(np.arange(40), 8), 1, (1, 2), RESIZED, aspects=aspects)
     for number, indices, draws in plan.epoch(0):
         generator = np.random.default_rng([1, 2, 1, number])
         np.testing.assert_array_equal(draws, draw(generator, 8, RESIZED, aspects[indices]))
@@ -77,10 +78,13 @@ class Recorder:
     """Stands for an engine: keeps what the steps get."""
 
     def __init__(self, training):
-        self.plan, self.steps = training.plan, []
+        self.training, self.plan, self.steps = training, training.plan, []
 
     def share_of(self, size):
         return slice(0, size)
+
+    def take(self, steps, task):
+        return one_by_one(self.training, self, steps, task)
 
     def step(self, images, labels, draws, *others):
         self.steps.append((images, labels, draws))

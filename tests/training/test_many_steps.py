@@ -17,7 +17,9 @@ import pytest
 WAYS = {
     "module:own_method/ce": (0, 3, 100),  # whose transform has a state
     "podnet/nca": (0, 3),  # two phases, both with a teacher and transforms
+    "baseline/bsce": (0, 3),  # with OPTIONS: the side changes within an epoch
 }
+OPTIONS = {"flip": "alternating", "sides": [14, 28], "label_smoothing": 0.1, "ema": 0.3}
 EPOCHS = 3  # of 4, 4 and 3 steps: 57 images in batches of 16
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs the extra `jax`")
@@ -61,6 +63,7 @@ def weights(run, checkpoint=None, on_epoch=None):
     from tfcil.learning.task import train_task
 
     changed = {"epochs": EPOCHS, "learning_rate": 0.02}
+    changed |= OPTIONS if run == "baseline/bsce" else {}
     choice = choice_of(*run.split("/"), balanced_finetuning=changed)
     settings = task_settings(choice.later_task(), earlier=[4], recipe=RECIPE | changed)
     teacher = first_task(choice)

@@ -30,16 +30,16 @@ class Augmentation:
     while_reading: bool = False
 
 
-def draw(generator, count, augmentation, flips=None, aspects=1.0):
+def draw(generator, count, augmentation, aspects=1.0, flips=None):
     """Draws the crop and the flip of each of `count` images.
 
     Args:
         generator: a `numpy.random.Generator`.
         count: number of images.
         augmentation: the `Augmentation`.
-        flips: (count,) 1 for images to flip, for `flip="alternating"`.
         aspects: width by height of each image, (count,), for resized crops; 1: images count as
             squares.
+        flips: (count,) 1 for images to flip, for `flip="alternating"`.
 
     Returns:
         For padded crops, (count, 3) int32: first row, first column, and 1 to flip. For resized

@@ -179,7 +179,7 @@ class Plan:
             flips = (self._flipped_first[indices] + self.sampler.passes(step)) % 2
         generator = np.random.default_rng([*self.seed, 1, step])
         aspects = 1.0 if self.aspects is None else self.aspects[indices]
-        return indices, draw(generator, len(indices), self.augmentation, flips, aspects)
+        return indices, draw(generator, len(indices), self.augmentation, aspects, flips)
 
     def side(self, step: int) -> int | None:
         """Returns the side to which the images of a step are resized, `None` if they are not."""
