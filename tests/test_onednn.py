@@ -18,16 +18,15 @@ STARTS = {
 
 
 def state(start, folder, given):
-    """What TensorFlow says at the end of a process, and the variable."""
+    """What TensorFlow says at the end of a program, and the variable."""
     script = f"""
-import atexit, os, runpy, sys
+import contextlib, os, runpy, sys
 
-@atexit.register
-def say():
-    from tensorflow.python.util import _pywrap_util_port
-    print(_pywrap_util_port.IsMklEnabled(), os.environ[{NAME!r}])
+with contextlib.suppress(SystemExit):
+    {start}
 
-{start}
+from tensorflow.python.util import _pywrap_util_port
+print(_pywrap_util_port.IsMklEnabled(), os.environ[{NAME!r}])
 """
     environment = {name: value for name, value in os.environ.items() if name != NAME}
     environment |= given | {"PYTHONPATH": str(ROOT)}

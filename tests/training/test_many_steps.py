@@ -1,4 +1,5 @@
-"""On JAX, many steps per call are the steps one by one, to the bit, also where a call is not full.
+"""On JAX, many steps per call are the steps one by one, to the bit, also where a call is not full:
+all but resized images.
 
 The trainings run in one process with Keras on JAX: this file, which writes what they end with.
 """
@@ -20,6 +21,8 @@ WAYS = {
     "baseline/bsce": (0, 3),  # with OPTIONS: the side changes within an epoch
 }
 OPTIONS = {"flip": "alternating", "sides": [14, 28], "label_smoothing": 0.1, "ema": 0.3}
+# A program of one step and one of many round the resizing differently.
+NEARLY = {"baseline/bsce": 1e-6}
 EPOCHS = 3  # of 4, 4 and 3 steps: 57 images in batches of 16
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs the extra `jax`")
@@ -43,8 +46,13 @@ def found(tmp_path_factory):
 )
 def test_many_steps_per_call_are_the_steps_one_by_one(found, run, way):
     """The curve too: it has each step once, and none that only filled a call up."""
-    assert str(found[f"{run} {way} curve"]) == str(found[f"{run} 0 curve"])
-    np.testing.assert_array_equal(found[f"{run} {way}"], found[f"{run} 0"])
+    one, other = (json.loads(str(found[f"{run} {number} curve"])) for number in (way, 0))
+    tolerance = NEARLY.get(run, 0)
+    assert [row.keys() for row in one] == [row.keys() for row in other]
+    for row, expected in zip(one, other, strict=True):
+        assert row.pop("phase") == expected.pop("phase")
+        assert row == pytest.approx(expected, rel=tolerance, abs=tolerance)
+    np.testing.assert_allclose(found[f"{run} {way}"], found[f"{run} 0"], tolerance, tolerance)
 
 
 @pytest.mark.parametrize("run", WAYS)
