@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 RUNS = {
     "baseline CE": {"method.loss": "ce"},
     "baseline BSCE": {"method.loss": "bsce"},
+    "two new classes": {"tasks.01.classes": 2},
     "refused": {"method.loss": "focal"},
     "broken": {"tasks.01.classes": ["panda"]},
 }
@@ -54,9 +55,13 @@ def grid(tmp_path_factory):
     return folder, first, read_json(record)
 
 
-def test_a_run_has_the_bytes_of_the_same_experiment_alone(grid, tmp_path):
-    """That of the variant which took over the first task that another had trained."""
-    run = grid[0] / "runs" / "tiny" / "baseline-bsce" / "seed3"
+@pytest.mark.parametrize("variant", ["baseline-bsce", "two-new-classes"])
+def test_a_run_has_the_bytes_of_the_same_experiment_alone(grid, tmp_path, variant):
+    """Those of variants which took over the first task that another had trained.
+
+    One has other images from the second task on.
+    """
+    run = grid[0] / "runs" / "tiny" / variant / "seed3"
     (tmp_path / "params.yaml").write_bytes((run / "params.yaml").read_bytes())
     environment = os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tfcil", "run"]

@@ -17,6 +17,7 @@ from tfcil.errors import UserError
 from tfcil.files import write_json
 from tfcil.grid.plan import (
     SECTIONS_OF_BASE,
+    SECTIONS_OF_DATA,
     base_of,
     code_of,
     code_of_base,
@@ -110,6 +111,7 @@ def test_grid_that_is_wrong_is_told_in_one_line(tmp_path, changes, told):
         {"options.baseline.temperature": 3},
         {"increment.epochs": 9},
         {"memory": 0},
+        {"tasks.01.classes": 4},  # and other images
     ],
 )
 def test_variants_that_train_the_first_task_alike_share_it(changes):
@@ -125,7 +127,7 @@ def test_variants_that_train_the_first_task_alike_share_it(changes):
         {"options.bsce.first_task": True},
         {"scenario.order": 7},
         {"model.backbone": "resnet20"},
-        {"tasks.01.classes": 4},
+        {"tasks.00.classes": 4},
         {"dataset.name": "mnist"},
     ],
 )
@@ -196,8 +198,10 @@ def test_settings_that_are_written_out_are_those_that_are_left_out():
 def test_all_that_the_shared_stages_read_decides_who_shares_them():
     """By what the pipeline declares that they read."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert set(stages["prepare"]["params"]) <= set(SECTIONS_OF_DATA)
+    # Of the tasks, only the first decides the first training.
     read = {*stages["prepare"]["params"], *stages["start"]["params"]}
-    assert read <= set(SECTIONS_OF_BASE)
+    assert read - {"tasks"} <= set(SECTIONS_OF_BASE)
 
 
 def test_a_run_is_finished_when_its_record_is_there_and_of_the_same_settings(tmp_path):

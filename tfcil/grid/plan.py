@@ -21,9 +21,9 @@ from tfcil.stages.layout import Layout
 from tfcil.stages.recipes import settings_of
 from tfcil.stages.run import ONCE, PER_TASK
 
-# They decide the prepared data; with the settings of the first task, the first training as well.
+# They decide the prepared data; with the first of the tasks and its settings, the first training.
 SECTIONS_OF_DATA = ("validation", "dataset", "scenario", "tasks")
-SECTIONS_OF_BASE = ("seed", *SECTIONS_OF_DATA, "model")
+SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "model")
 
 
 class Grid(Section):
@@ -165,8 +165,9 @@ def data_of(params: Params) -> str:
 
 def base_of(params: Params) -> str:
     """Computes the digest of everything that decides the first task, which variants share."""
-    settings = settings_of(params, next(iter(params.tasks))).model_dump_json()
-    return _digest(params, SECTIONS_OF_BASE, settings)
+    key, task = next(iter(params.tasks.items()))
+    first = key + task.model_dump_json() + settings_of(params, key).model_dump_json()
+    return _digest(params, SECTIONS_OF_BASE, first)
 
 
 def _digest(params, sections, others) -> str:

@@ -65,11 +65,11 @@ def run_grid(
         data = {run: folder / DATA / data_of(run.params) for run in missing}
         workers = min(workers or _cores(), len(missing))
         with _pool(workers, folder) as pool:
-            possible = _with_data(pool, missing, bases, data)
+            possible = _with_data(pool, missing, data)
             if prepare:
                 return len(possible) == len(missing)
             possible = _with_bases(pool, possible, bases, data)
-            _run_variants(pool, possible, bases, workers, keep_records)
+            _run_variants(pool, possible, data, bases, workers, keep_records)
     write_page(grid, runs, f"tfcil grid {file}", keep_records())
     print(f"{grid.output}.md, {grid.output}.png")
     failed = [run for run in wanted if not run.finished]
@@ -88,15 +88,13 @@ def _pool(workers, folder):
         sys.exit(130)
 
 
-def _with_data(pool, runs, bases, data) -> list[Run]:
+def _with_data(pool, runs, data) -> list[Run]:
     """Prepares the images that runs share; returns the runs that have theirs."""
 
     def job(run):
         return partial(prepare_data, data[run], run.text)
 
-    # A first task that is trained has its images.
-    needed = {run: data[run] for run in runs if not bases[run].exists()}
-    return _shared(pool, "images", runs, needed, job)
+    return _shared(pool, "images", runs, data, job)
 
 
 def _with_bases(pool, runs, bases, data) -> list[Run]:
@@ -111,10 +109,9 @@ def _with_bases(pool, runs, bases, data) -> list[Run]:
 def _shared(pool, title, runs, folders, job) -> list[Run]:
     """Makes folders that runs share; returns the runs that lack none.
 
-    `folders` has that of each run that needs one, `job` is a function of a run that returns the job
-    that makes it.
+    `folders` has that of each run, `job` is a function of a run that returns the job that makes it.
     """
-    sharing = {folders[run]: run for run in runs if run in folders and not folders[run].exists()}
+    sharing = {folders[run]: run for run in runs if not folders[run].exists()}
     jobs = [(one, job(run)) for one, run in sharing.items()]
     broken = {}
     for number, (one, outcome) in enumerate(pool.run(jobs), 1):
@@ -123,16 +120,17 @@ def _shared(pool, title, runs, folders, job) -> list[Run]:
         result = f"failed: {outcome.line}" if one in broken else f"{outcome:.0f} s"
         print(f"[{title} {number} of {len(jobs)}] {result}", flush=True)
     for run in runs:
-        if folders.get(run) in broken:
+        if folders[run] in broken:
             _keep_failure(run, broken[folders[run]])
-    return [run for run in runs if folders.get(run) not in broken]
+    return [run for run in runs if folders[run] not in broken]
 
 
-def _run_variants(pool, runs, bases, workers, after_each) -> None:
-    jobs = [
-        (run, partial(run_variant, run.folder, run.text, bases[run], code_of(run), workers))
-        for run in runs
-    ]
+def _run_variants(pool, runs, data, bases, workers, after_each) -> None:
+    def job(run):
+        shared = data[run], bases[run]
+        return partial(run_variant, run.folder, run.text, *shared, code_of(run), workers)
+
+    jobs = [(run, job(run)) for run in runs]
     began = time.perf_counter()
     for number, (run, outcome) in enumerate(pool.run(jobs), 1):
         if isinstance(outcome, Failure):

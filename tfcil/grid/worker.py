@@ -35,7 +35,8 @@ def train_base(folder, text: str, data, code: str) -> float:
     """Trains the first task, which variants share, and returns the seconds.
 
     `text` is the params.yaml of one of the variants, `data` the folder of its images, `code` a
-    digest for the record. The folder appears when everything is done.
+    digest for the record. The folder appears when everything is done, without the images: later
+    tasks of other variants may have others.
     """
     with _experiment(folder, text) as (layout, params):
         began = time.perf_counter()
@@ -45,19 +46,21 @@ def train_base(folder, text: str, data, code: str) -> float:
                 _stage(name)(layout, params)
         _stage("train")(layout, params, next(iter(params.tasks)))
         seconds = time.perf_counter() - began
+        shutil.rmtree(layout.root / "data")
         write_json(record_of(layout.root), {"seconds": seconds, "code": code})
     return seconds
 
 
-def run_variant(folder, text: str, base, code: str, workers: int) -> dict:
-    """Runs all stages but those that `train_base` has run in the folder `base`.
+def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
+    """Runs all stages but those that `prepare_data` has run in `data` and `train_base` in `base`.
 
     `code` and the number of `workers` on this machine go into the record, which is returned. The
     folder appears when everything is done.
     """
     with _experiment(folder, text) as (layout, params):
         began = time.perf_counter()
-        _link_shared(Path(base), layout)
+        for shared in (data, base):
+            _link_shared(Path(shared), layout)
         _stage("recipes")(layout, params)
         wall = cpu = 0.0
         first, *increments = params.tasks
