@@ -17,6 +17,7 @@ STEPS = 100  # of an epoch
 
 def epochs(backbone, batch_size, per_call):
     """Yields the seconds of one epoch after the other; the first compiles."""
+    import jax
     from training_step import Settings, TfcilSteps
 
     from tfcil.classifier import untrained
@@ -26,7 +27,7 @@ def epochs(backbone, batch_size, per_call):
     images = np.random.default_rng(0).integers(0, 256, (STEPS * batch_size, 32, 32, 3), "uint8")
     labels = (np.arange(len(images)) % 50).astype("int32")
     model = untrained(backbone, (32, 32, 3), settings.mean, settings.std)
-    jax_engine.STEPS_PER_CALL = per_call or 1
+    jax_engine.STEPS_PER_CALL = {jax.default_backend(): per_call or 1}
     steps = TfcilSteps(images, labels, model, 50, settings)
     while True:
         # Read when an epoch begins.
