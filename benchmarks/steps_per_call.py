@@ -1,6 +1,6 @@
 """Training steps per second on JAX by the number of steps per call: what do calls cost?
 
-    KERAS_BACKEND=jax python benchmarks/steps_per_call.py --backbone simple_cnn --batch 8
+    KERAS_BACKEND=jax python benchmarks/steps_per_call.py --backbone resnet32 --batch 128
 
 The steps of `training_step.py` with cross-entropy, in turn, an epoch of each per round. With 0
 steps per call, images are sent to the device step by step, as where they don't fit there.
@@ -17,6 +17,7 @@ STEPS = 100  # of an epoch
 
 def epochs(backbone, batch_size, per_call):
     """Yields the seconds of one epoch after the other; the first compiles."""
+    import jax
     from training_step import Settings, TfcilSteps
 
     from tfcil.classifier import untrained
@@ -26,7 +27,7 @@ def epochs(backbone, batch_size, per_call):
     images = np.random.default_rng(0).integers(0, 256, (STEPS * batch_size, 32, 32, 3), "uint8")
     labels = (np.arange(len(images)) % 50).astype("int32")
     model = untrained(backbone, (32, 32, 3), settings.mean, settings.std)
-    jax_engine.STEPS_PER_CALL = per_call or 1
+    jax_engine.STEPS_PER_CALL = {jax.default_backend(): per_call or 1}
     steps = TfcilSteps(images, labels, model, 50, settings)
     while True:
         # Read when an epoch begins.

@@ -13,7 +13,9 @@ from tfcil.training.objective import objective
 from tfcil.training.phase import Batch
 from tfcil.training.steps import Step, one_by_one
 
-STEPS_PER_CALL = 100  # at most: while a call runs, the next one is made ready
+# At most, by the platform; 100 on others. While a call runs, the next one is made ready. On a CPU,
+# XLA computes convolutions in a loop 20 times slower or worse.
+STEPS_PER_CALL = {"cpu": 1}
 # A task's images stay on the device if they are no larger than this, in bytes. Steps on larger
 # images take so long that sending a batch to the device does not count.
 IMAGES_ON_DEVICE = 2**31
@@ -22,8 +24,8 @@ IMAGES_ON_DEVICE = 2**31
 class JaxEngine:
     """Takes training steps with one compiled function.
 
-    Without hooks, and where the task's images fit on the device, it takes many steps per call: a
-    call from Python costs more than a step of a small network takes on a GPU.
+    Without hooks, and where the task's images fit on the device, it takes many steps per call, but
+    on a CPU: a call from Python costs more than a step of a small network takes on a GPU.
 
     Args:
         training: the `Training`; `write_back` brings its student up to date.
@@ -44,7 +46,8 @@ class JaxEngine:
         )
         longest = math.ceil(round(training.plan.sampler.steps_per_epoch, 6))
         # As equal calls as the epoch allows: the last one is filled up.
-        self._length = math.ceil(longest / math.ceil(longest / STEPS_PER_CALL))
+        most = STEPS_PER_CALL.get(jax.default_backend(), 100)
+        self._length = math.ceil(longest / math.ceil(longest / most))
         self._on_device = None
         # It is compiled once for each `side`.
         self._run = jax.jit(self._take_steps, static_argnums=0, donate_argnums=1)
@@ -121,7 +124,11 @@ class JaxEngine:
             # One length is compiled once: steps that only fill a call up change nothing.
             return jax.tree.map(lambda new, old: jnp.where(real, new, old), new, state), curve
 
-        return jax.lax.scan(one, state, steps)
+        if len(steps[0]) > 1:
+            return jax.lax.scan(one, state, steps)
+        # A loop of one step would still be a loop.
+        state, curve = one(state, jax.tree.map(lambda values: values[0], steps))
+        return state, jax.tree.map(lambda value: value[None], curve)
 
     def _take_one(self, side, state, teacher, images, labels, step):
         training, (trainable, frozen, slots, transform_state) = self._training, state
