@@ -107,6 +107,14 @@ def test_a_folder_is_thinned_out_by_its_largest_class(tmp_path, pets):
     assert np.bincount(test["01"][1]).tolist() == [0, 2, 2]
 
 
+def test_a_wrong_name_is_told_before_images_are_read(tmp_path, pets):
+    (tmp_path / "images" / "train" / "bee" / "0.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"did you mean cat\?"):
+        stored(tmp_path / "one", ["ct"], tail=TAIL, dataset=pets, order="natural")
+    with pytest.raises(UserError, match=r"bee/0\.png of the class bee \(empty file\)"):
+        stored(tmp_path / "one", ["cat"], tail=TAIL, dataset=pets, order="natural")
+
+
 def test_validation_needs_two_images_of_the_smallest_class(tmp_path):
     with pytest.raises(UserError, match="validation: expected two different training images"):
         stored(tmp_path, 100, tail=TAIL, validation=0.1)

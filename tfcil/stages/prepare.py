@@ -71,16 +71,17 @@ def _open(params):
     """
     specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
 
-    def order_of(names):
-        return class_order(params.scenario.order, len(names))
+    def tasks_of(names):
+        return build_tasks(specs, class_order(params.scenario.order, len(names)), names)
 
     def used(names):
-        return [name for task in build_tasks(specs, order_of(names), names) for name in task.names]
+        tasks = tasks_of(names)  # refuses wrong tasks before any image is read
+        return names if params.dataset.long_tail else [name for one in tasks for name in one.names]
 
-    dataset = open_dataset(params.dataset, None if params.dataset.long_tail else used)
-    order = order_of(dataset.class_names)
-    tasks = build_tasks(specs, order, dataset.class_names)
+    dataset = open_dataset(params.dataset, used)
+    tasks = tasks_of(dataset.class_names)
     taken = [label for task in tasks for label in task.labels]
+    order = class_order(params.scenario.order, len(dataset.class_names))
     return dataset, tasks, [*taken, *(label for label in order if label not in taken)]
 
 
