@@ -99,6 +99,14 @@ def test_trap_3_a_class_smaller_than_its_quota_keeps_all_it_has():
     assert memory.counts(3).tolist() == [1, 20, 3]
 
 
+def test_classes_smaller_than_the_fixed_number_leave_room_that_no_other_class_takes():
+    """Long-tailed classes: all images of the small ones, never more than the number of others."""
+    memory = memory_of([30, 5, 1], budget=60, per_class=20)
+    assert memory.counts(3).tolist() == [20, 5, 1]
+    memory = memory.update(*class_data([40, 2], first=3), 5, budget=60, per_class=20)
+    assert memory.counts(5).tolist() == [12, 5, 1, 12, 2]  # 60 // 5 each
+
+
 def test_the_fixed_number_per_class_is_kept_at_every_task():
     memory = memory_of([30, 30], budget=100, per_class=5)
     memory = memory.update(*class_data([30], first=2), 3, budget=100, per_class=5)

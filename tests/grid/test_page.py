@@ -119,6 +119,16 @@ def test_a_rule_or_measure_that_no_record_has_gets_no_column(page, make_run):
     assert "Accuracies in percent" in text
 
 
+def test_accuracy_by_class_size_has_columns_where_any_run_has_it(page, make_run):
+    unbalanced = record(0.5, 0.5)
+    unbalanced["metrics"]["shots"] = {"many": 0.5, "medium": None, "few": 0.25, "worst_class": 0.0}
+    text = page([make_run("a", 0, record=unbalanced), make_run("b", 0, record=record(0.5, 0.5))])
+    header = cells(text, "variant")
+    assert header[6:9] == ["many-shot classes", "few-shot classes", "worst class"]
+    assert cells(text, "a")[6:9] == ["50.0", "25.0", "0.0"]
+    assert cells(text, "b")[6:9] == ["-", "-", "-"]
+
+
 def test_rows_stand_by_method_in_the_order_of_the_file(page, make_run):
     names = {"z": "replay", "b": "baseline", "y": "replay", "a": "baseline"}
     runs = [make_run(name, 0, {"name": of}, record(0.5, 0.5)) for name, of in names.items()]

@@ -52,6 +52,7 @@ def test_raw_bytes_and_floats_of_0_to_255_give_the_same_logits(outside):
 def test_plain_keras_predicts_what_was_evaluated(outside, finished):
     written = read_json(finished / "evaluation" / "01.json")
     assert written["images"] == [15, 15]
+    assert written["class_sizes"] == [15] * 6
     assert written["correct"]["cnn"] == outside["correct"]
     assert written["confusion"] == outside["confusion"]
 

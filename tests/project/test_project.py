@@ -151,6 +151,9 @@ def test_status_tells_learned_from_pending_and_why(pets, capsys):
     assert "pending (new)" in status(capsys)
     learn(pets, "00", ['"; rm -rf ~', "cat"])
     assert "learned" in status(capsys)
+    seen = {"task": "00", "images": 2, "digest": "", "class_sizes": [17, 503]}
+    write_json(pets / "data" / "seen" / "00.json", {"split": "test", "seen": [seen]})
+    assert "503 to 17" in status(capsys)
     write(pets / "data raw", "koala")
     printed = status(capsys)
     assert "nothing to train" in printed

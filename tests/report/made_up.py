@@ -21,7 +21,17 @@ def params_of(sizes, memory=20, **others):
 
 
 def write_experiment(
-    root, sizes, memory=20, names=None, images=5, side=8, channels=3, split="test", seed=0, epochs=4
+    root,
+    sizes,
+    memory=20,
+    names=None,
+    images=5,
+    side=8,
+    channels=3,
+    split="test",
+    seed=0,
+    epochs=4,
+    trained_on=None,
 ):
     """Writes what the stage report reads.
 
@@ -35,6 +45,7 @@ def write_experiment(
         split: what was evaluated on.
         seed: of the predictions.
         epochs: rows of the training curves.
+        trained_on: training images of each class; `None`: 500.
 
     Returns:
         The layout and the parameters.
@@ -47,6 +58,7 @@ def write_experiment(
         seen = keys[: number + 1]
         confusion = _confusion(generator, ends[number], images, number)
         evaluation = _evaluation(confusion, seen, [0, *ends[: number + 1]], memory, split)
+        evaluation["class_sizes"] = (trained_on or [500] * ends[-1])[: ends[number]]
         write_json(layout.evaluation(key), evaluation)
         write_json(layout.class_names(key), {"classes": names[: ends[number]]})
         _write_curve(layout.curve(key), number, epochs)

@@ -52,6 +52,13 @@ def test_differences_are_second_minus_first(tmp_path):
     assert found.warnings() == []
 
 
+def test_accuracy_by_class_size_is_compared_where_one_experiment_has_it(tmp_path):
+    found = compared(tmp_path, ([3, 2], {}), ([3, 2], {"trained_on": [500, 90, 90, 30, 9]}))
+    changes = {change.name: change for change in found.headline()}
+    assert changes["few-shot classes"].first is None
+    assert changes["worst class"].second == found.experiments[1].results.shots[-1]["worst_class"]
+
+
 def test_a_rule_or_measure_that_one_experiment_lacks_is_left_out_or_undefined(tmp_path):
     found = compared(tmp_path, ([3, 2], {}), ([3, 2], {"memory": 0}))
     results = found.experiments[1].results

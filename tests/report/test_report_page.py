@@ -227,3 +227,18 @@ def test_numbers_are_written_as_people_read_them():
     assert size(800_000_000) == "800 MB"
     assert points(-0.0123, sign=True) == "−1.23 points"
     assert points(-1e-9, sign=True) == "0.00 points"
+
+
+def test_figures_by_class_size_are_on_the_page_and_in_the_tables(tmp_path):
+    sizes = [500, 101, 100, 20, 19, 1]
+    layout, params = write_experiment(tmp_path, [4, 2], trained_on=sizes)
+    page, shots = page_of(layout, params), read_json(layout.metrics)["shots"]
+    shown = dict(re.findall(r'data-figure="([\w.]+)" data-value="([^"]*)"', page))
+    assert {name: float(shown[f"shots.{name}"]) for name in shots} == shots
+    assert "2 of 6 classes, fewer than 20 training images" in page
+    assert '<th class="n">trained on</th>' in page
+    assert [int(row["trained_on"]) for row in rows_of(layout, "per_class.csv")] == sizes
+    rows = rows_of(layout, "shots.csv")
+    assert [row["group"] for row in rows] == [*shots, *shots]
+    assert float(rows[-1]["accuracy"]) == pytest.approx(shots["worst_class"], abs=1e-4)
+    assert rows[2]["accuracy"] == ""  # the first task has no few-shot class

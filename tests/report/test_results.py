@@ -129,3 +129,30 @@ def test_picture_is_the_same_to_the_byte(evaluations, tmp_path):
     contents = (tmp_path / "1.png").read_bytes()
     assert contents == (tmp_path / "2.png").read_bytes()
     assert contents.startswith(b"\x89PNG")
+
+
+def test_balanced_classes_have_no_figures_by_class_size(evaluations, capsys):
+    for one in evaluations:
+        one["class_sizes"] = [500] * len(one["confusion"])
+    results = Results(evaluations)
+    print_summary(results, Layout())
+    assert "shots" not in results.metrics()
+    assert "few-shot" not in capsys.readouterr().out
+
+
+def test_figures_by_class_size_of_each_task_and_of_the_last_model(evaluations, capsys):
+    """The classes are right but the first, of 8 images of which 7 are taken for the last class."""
+    sizes = [101, 100, 20, 19, 1, 500]
+    for one in evaluations:
+        one["class_sizes"] = sizes[: len(one["confusion"])]
+    results = Results(evaluations)
+    assert results.shots[0] == {"many": 1 / 8, "medium": 1, "few": None, "worst_class": 1 / 8}
+    assert results.metrics()["shots"] == {
+        "many": pytest.approx((1 / 8 + 1) / 2),
+        "medium": 1,
+        "few": 1,
+        "worst_class": 1 / 8,
+    }
+    print_summary(results, Layout())
+    line = "500 to 1 training images per class: many-shot classes 0.562"
+    assert line in capsys.readouterr().out

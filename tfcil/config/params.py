@@ -20,6 +20,32 @@ from tfcil.scenario import check_chain, check_order_name
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
+
+
+class LongTail(Section):
+    """Fewer training images of each class than of the one before; the test images all stay."""
+
+    ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
+        description="how many times more images the largest class has than the smallest"
+    )
+    order: Literal["shuffled", "ordered"] = Field(
+        "shuffled",
+        description="which class has how many: drawn by the seed, or falling in the order of "
+        "arrival",
+    )
+    seed: Seed = Field(0, description="decides which images are kept, and the shuffled order")
+
+
+class LabelNoise(Section):
+    """Wrong labels among the training images; those of the test images stay."""
+
+    rate: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="part of the labels of each task that name another class of the task"
+    )
+    seed: Seed = Field(0, description="decides which labels are wrong, and how")
+
+
 class Dataset(Section):
     """Which images are learned."""
 
@@ -65,6 +91,12 @@ class Dataset(Section):
         "shorter side at most 256/224 of image_size, decoded while training; resized_crop then "
         "cuts from the whole image",
     )
+    long_tail: LongTail | None = Field(
+        None, description="unbalanced classes: docs/unbalanced.md; null: all training images"
+    )
+    label_noise: LabelNoise | None = Field(
+        None, description="wrong labels, given after `long_tail` and `validation`; null: none"
+    )
 
     @model_validator(mode="after")
     def _settings_fit(self):
@@ -88,7 +120,7 @@ class Dataset(Section):
 class Scenario(Section):
     """In which order the classes arrive."""
 
-    order: Annotated[StrictInt, Field(ge=0, lt=2**32)] | str | list[StrictInt] = Field(
+    order: Seed | str | list[StrictInt] = Field(
         "natural",
         description="a published order (lucir_1993, icarl_1993, podnet_1, podnet_2, podnet_3), "
         "natural, a seed, or the list of the data set's labels",

@@ -33,11 +33,7 @@ def schema() -> dict:
 def reference() -> str:
     """Returns the reference as Markdown: a table for the top level, each section and component."""
     whole = schema()
-    sections = {}
-    for key, entry in whole["properties"].items():
-        name = _section_of(entry)
-        if name:
-            sections.setdefault(name, []).append(key)
+    sections = _sections(whole, whole)
     parts = [_HEAD, "## The file\n", _table(whole, whole)]
     for name, keys in sections.items():
         section = whole["$defs"][name]
@@ -52,6 +48,17 @@ def reference() -> str:
         else:
             parts.append("It has no options.\n")
     return "\n".join(parts)
+
+
+def _sections(section, whole, prefix="") -> dict[str, list[str]]:
+    """Returns the names of the sections inside a section, each with the keys that have it."""
+    found = {}
+    for key, entry in section["properties"].items():
+        name = _section_of(entry)
+        if name:
+            found.setdefault(name, []).append(prefix + key)
+    inner = [_sections(whole["$defs"][name], whole, f"{keys[0]}.") for name, keys in found.items()]
+    return {name: keys for each in [found, *inner] for name, keys in each.items()}
 
 
 def _table(section, whole) -> str:

@@ -74,6 +74,8 @@ def class_names(params) -> tuple[str, ...]:
 def load_dataset(params) -> LoadedDataset:
     """Reads a whole data set into memory, by the arguments of `open_dataset`.
 
+    `long_tail` and `label_noise` are not applied: they depend on the tasks.
+
     Raises:
         UserError: as `open_dataset`, or the images have several shapes.
     """

@@ -73,8 +73,13 @@ def writing_images(folder, labels, first):
 def _create(folder, labels) -> Path:
     folder = Path(folder)
     folder.mkdir(parents=True)
-    np.save(folder / "labels.npy", np.asarray(labels, "int32"))
+    write_labels(folder, labels)
     return folder
+
+
+def write_labels(folder, labels) -> None:
+    """Writes labels.npy, or writes it anew; `labels` are (n,) integers."""
+    np.save(Path(folder) / "labels.npy", np.asarray(labels, "int32"))
 
 
 def _mapped(folder) -> np.memmap:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
+from tfcil.evaluation.shots import FIGURES
 from tfcil.files import write_atomically
 from tfcil.grid.figure import draw_variants
 from tfcil.grid.plan import of_other_code
@@ -86,6 +87,7 @@ def _figures(variants) -> dict[str, str]:
     figures |= {
         measure.title: f"metrics.measures.{name}" for name, measure in all_measures().items()
     }
+    figures |= {title: f"metrics.shots.{name}" for name, title in FIGURES.items()}
     shown = {figure for figure in figures.values() if any(one.values(figure) for one in variants)}
     return {title: figure for title, figure in figures.items() if figure in shown}
 

@@ -50,6 +50,12 @@ def _accuracy(path) -> float | None:
     return evaluation and sum(evaluation["correct"][primary()]) / sum(evaluation["images"])
 
 
+def _class_sizes(path) -> str | None:
+    """Returns the most and the fewest training images of the classes of a task."""
+    sizes = read_json(path)["seen"][-1].get("class_sizes") if path.exists() else None
+    return sizes and " to ".join(map(str, sorted({max(sizes), min(sizes)}, reverse=True)))
+
+
 def _exemplars(path) -> int | None:
     return len(load_npz(path, "labels")[0]) if path.exists() else None
 
@@ -85,14 +91,16 @@ def print_status(root=".") -> None:
     changed = changed_stages(layout)
     reasons = reasons_to_train(layout, params, changed)
     console, table = Console(), Table()
-    for column in ("task", "classes", "state", "accuracy", "exemplars"):
+    for column in ("task", "classes", "images of each", "state", "accuracy", "exemplars"):
         table.add_column(column, justify="left" if column in ("classes", "state") else "right")
     for key, reason in reasons.items():
         accuracy = None if reason else _accuracy(layout.evaluation(key))
         exemplars = None if reason else _exemplars(layout.memory(key))
+        sizes = None if reason else _class_sizes(layout.seen(key))
         table.add_row(
             key,
             _shown(params.tasks[key].classes),
+            sizes or "-",
             f"pending ({reason})" if reason else "learned",
             "-" if accuracy is None else f"{accuracy:.3f}",
             "-" if exemplars is None else str(exemplars),

@@ -7,6 +7,7 @@ import numpy as np
 from tfcil.errors import UserError
 from tfcil.evaluation.matrix import AccuracyMatrix
 from tfcil.evaluation.registry import all_measures, all_rules, primary
+from tfcil.evaluation.shots import is_unbalanced, shot_accuracies
 
 
 class Results:
@@ -23,6 +24,8 @@ class Results:
             measures that are nowhere defined.
         num_classes: classes seen after each task.
         confusion: confusion matrix of the primary rule after the last task, rows are true classes.
+        class_sizes: training images of each class when it arrived; `[]` where they are not known.
+        shots: the `shot_accuracies` after each task; `[]` where the classes are balanced.
         split: `test`, or `validation` for images held out of training.
 
     Raises:
@@ -59,6 +62,15 @@ class Results:
         self.measures = {name: values for name, values in found.items() if set(values) != {None}}
         self.num_classes = [len(one["confusion"]) for one in evaluations]
         self.confusion = np.array(evaluations[-1]["confusion"])
+        self.class_sizes = evaluations[-1].get("class_sizes", [])
+        self.shots = (
+            [
+                shot_accuracies(one["confusion"], self.class_sizes[:classes])
+                for one, classes in zip(evaluations, self.num_classes, strict=True)
+            ]
+            if self.class_sizes and is_unbalanced(self.class_sizes)
+            else []
+        )
         self.split = _only(one.get("split", "test") for one in evaluations)
 
     @property
@@ -89,12 +101,14 @@ class Results:
     def metrics(self) -> dict:
         """Returns the contents of metrics.json: fractions, `None` where a figure is undefined.
 
-        Figures of the primary rule are at the top, those of another rule under its name, and the
-        measures of the last model under `measures`.
+        Figures of the primary rule are at the top, those of another rule under its name, the
+        measures of the last model under `measures`. Where the classes are unbalanced, `shots` has
+        the last model's accuracies by class size, of the primary rule.
         """
         summaries = {rule: matrix.summary() for rule, matrix in self.matrices.items()}
         figures = summaries.pop(primary()) | summaries
-        return figures | {"measures": {name: values[-1] for name, values in self.measures.items()}}
+        figures |= {"measures": {name: values[-1] for name, values in self.measures.items()}}
+        return figures | ({"shots": self.shots[-1]} if self.shots else {})
 
 
 def _only(splits) -> str:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfcil.evaluation.registry import all_measures, heading
+from tfcil.evaluation.shots import FIGURES
 from tfcil.report.tables import task_rows
 
 
@@ -26,6 +27,18 @@ def print_summary(results, layout) -> None:
             if value is not None
         ]
         console.print(f"{heading(rule)}: " + ", ".join(shown), highlight=False, soft_wrap=True)
+    if results.shots:
+        most, least = max(results.class_sizes), min(results.class_sizes)
+        shown = [
+            f"{FIGURES[name]} {value:.3f}"
+            for name, value in results.shots[-1].items()
+            if value is not None
+        ]
+        console.print(
+            f"{most} to {least} training images per class: {', '.join(shown)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(
         f"model: {layout.model(last)}  classes: {layout.class_names(last)}  "
         f"figures: {layout.metrics}, {layout.report / 'report.html'}",

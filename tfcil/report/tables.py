@@ -19,6 +19,8 @@ def write_tables(folder, experiment) -> None:
         "confused_pairs": _pair_table(experiment),
         "training": _training_table(experiment),
     }
+    if results.shots:
+        tables["shots"] = _shot_table(results)
     for name, rows in tables.items():
         with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(rows)
@@ -33,8 +35,8 @@ def task_rows(results) -> list[dict]:
 
     Returns:
         A dictionary per task: `task`; `classes` seen; `all`, the accuracy on them by rule; `old`
-        and `new`, those of the primary rule on old and new classes; `measures`, by name. Values are
-        floats, `None` where undefined.
+        and `new`, those of the primary rule on old and new classes; `measures`, by name; `shots`,
+        those of the primary rule by class size. Values are floats, `None` where undefined.
     """
     curves = {rule: matrix.curve().tolist() for rule, matrix in results.matrices.items()}
     return [
@@ -45,6 +47,7 @@ def task_rows(results) -> list[dict]:
             "old": _known(results.primary.old_new(number)[0]),
             "new": _known(results.primary.old_new(number)[1]),
             "measures": {name: values[number] for name, values in results.measures.items()},
+            "shots": results.shots[number] if results.shots else {},
         }
         for number, task in enumerate(results.tasks)
     ]
@@ -68,6 +71,13 @@ def _measure_table(results):
     for name, values in results.measures.items():
         for task, classes, value in zip(results.tasks, results.num_classes, values, strict=True):
             yield [task, classes, name, _rounded(value)]
+
+
+def _shot_table(results):
+    yield ["task", "classes", "group", "accuracy"]
+    for row in task_rows(results):
+        for group, accuracy in row["shots"].items():
+            yield [row["task"], row["classes"], group, _rounded(accuracy)]
 
 
 def _matrix_table(results):
@@ -96,8 +106,9 @@ def class_rows(experiment) -> list[dict]:
     """Computes figures of each class under the last model, in the order of arrival.
 
     Returns:
-        A dictionary per class: `number`, `name`, `task`, `images`, `correct`, `accuracy`, `kept`
-        (exemplars), `taken` (the class it is most often taken for, or `""`) and `taken_images`.
+        A dictionary per class: `number`, `name`, `task`, `images`, `correct`, `accuracy`, `size`
+        (training images), `kept` (exemplars), `taken` (the class it is most often taken for, or
+        `""`) and `taken_images`.
     """
     results, names = experiment.results, experiment.class_names
     images, hits = results.confusion.sum(axis=1), results.confusion.diagonal()
@@ -112,6 +123,7 @@ def class_rows(experiment) -> list[dict]:
             "images": int(images[number]),
             "correct": int(hits[number]),
             "accuracy": accuracy,
+            "size": results.class_sizes[number] if results.class_sizes else None,
             "kept": kept and kept[number],
             "taken": names[taken[number]] if wrong[number].any() else "",
             "taken_images": int(wrong[number].max()),
@@ -121,10 +133,11 @@ def class_rows(experiment) -> list[dict]:
 
 
 def _class_table(experiment):
-    yield ["class", "name", "task", "images", "correct", "accuracy", "exemplars"]
+    yield ["class", "name", "task", "images", "correct", "accuracy", "exemplars", "trained_on"]
     for row in class_rows(experiment):
         facts = [row[key] for key in ("number", "name", "task", "images", "correct")]
-        yield [*facts, _rounded(row["accuracy"]), row["kept"]]  # None becomes an empty cell
+        # None becomes an empty cell.
+        yield [*facts, _rounded(row["accuracy"]), row["kept"], row["size"]]
 
 
 def confused_pairs(experiment) -> list[dict]:

@@ -20,7 +20,7 @@ def evaluate(layout: Layout, params, key: str) -> None:
     """Writes evaluation/KEY.json; reads nothing of `params`.
 
     The file holds the split; the number of correct predictions per task, by rule; the confusion
-    matrix of the primary rule; and the measures.
+    matrix of the primary rule; the training images of each class; and the measures.
     """
     make_deterministic()
     manifest = read_json(layout.seen(key))
@@ -46,6 +46,8 @@ def evaluate(layout: Layout, params, key: str) -> None:
                 for rule, predicted in predictions.items()
             },
             "confusion": confusion.tolist(),
+            # Images that an earlier version has prepared come without.
+            "class_sizes": [size for one in seen for size in one.get("class_sizes", ())],
             "measures": _defined(
                 {name: measure.compute(evidence) for name, measure in all_measures().items()}
             ),

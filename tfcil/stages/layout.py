@@ -25,7 +25,7 @@ class Layout:
     skipped = _path("data/skipped.csv")  # the images left out as unusable
     train_images = _per_task("data/train")  # a folder
     test_images = _per_task("data/test")  # a folder
-    seen = _per_task("data/seen", ".json")  # digests of the test images of all tasks so far
+    seen = _per_task("data/seen", ".json")  # test images and class sizes so far
     recipe = _per_task("recipes", ".json")  # every setting that decides how the task is trained
     model = _per_task("models", ".keras")  # the classifier after the task, or after START
     class_names = _per_task("models", ".json")  # in the order of the model's logits

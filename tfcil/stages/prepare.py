@@ -10,12 +10,15 @@ from tfcil.console import image_progress
 from tfcil.data.datasets import open_dataset
 from tfcil.data.held_out import held_out, pixel_digest
 from tfcil.data.images import channel_statistics
+from tfcil.data.label_noise import noisy_labels
+from tfcil.data.long_tail import long_tailed
 from tfcil.data.splits import of_one_shape
 from tfcil.data.store import (
     images_digest,
     move_images,
     read_images,
     write_facts,
+    write_labels,
     writing_images,
 )
 from tfcil.errors import UserError
@@ -27,12 +30,16 @@ from tfcil.stages.layout import Layout
 def prepare(layout: Layout, params) -> None:
     """Writes data/: the train and test images of each task, with labels ranked by arrival.
 
-    Reads `dataset`, `scenario`, `tasks` and `validation`. With `validation`, held-out training
-    images replace the test images.
+    Reads `dataset`, `scenario`, `tasks` and `validation`. `long_tail` thins out the training images
+    first. With `validation`, some of what is left is held out and replaces the test images.
+    `label_noise` changes labels of the rest.
     """
-    dataset, tasks = _open(params)
+    dataset, tasks, arrival = _open(params)
     # Labels are checked before any image is stored, which may take hours.
     train_ranks = _ranks(dataset.train.labels, tasks, "train", params.dataset)
+    if tail := params.dataset.long_tail:
+        kept = long_tailed(dataset.train.labels, arrival, dataset.class_names, **dict(tail))
+        train_ranks[~kept] = -1
     if not params.validation:
         test_ranks = _ranks(dataset.test.labels, tasks, "test", params.dataset)
     with (
@@ -47,6 +54,8 @@ def prepare(layout: Layout, params) -> None:
         else:
             _write_images(dataset.test, test_ranks, tasks, test, params.dataset, shape)
         _write_manifests(tasks, train, test, manifests, params)
+        if params.dataset.label_noise:
+            _mislabel(tasks, train, params.dataset.label_noise)
         # The only images that the model may start from.
         mean, std = channel_statistics(read_images(train / tasks[0].key)[0])
         write_json(layout.image_format, {"shape": list(shape), "mean": mean, "std": std})
@@ -54,16 +63,26 @@ def prepare(layout: Layout, params) -> None:
 
 
 def _open(params):
-    """Opens the data set, of a person's own images only the classes of the tasks."""
+    """Opens the data set, of a person's own images only the classes of the tasks.
+
+    Returns it, the tasks, and the labels of all its classes in the order of arrival, those in no
+    task last. With `long_tail` all classes are read: the largest one decides how many images the
+    others have.
+    """
     specs = {key: spec.model_dump() for key, spec in params.tasks.items()}
 
     def tasks_of(names):
         return build_tasks(specs, class_order(params.scenario.order, len(names)), names)
 
-    dataset = open_dataset(
-        params.dataset, lambda names: [name for task in tasks_of(names) for name in task.names]
-    )
-    return dataset, tasks_of(dataset.class_names)
+    def used(names):
+        tasks = tasks_of(names)  # refuses wrong tasks before any image is read
+        return names if params.dataset.long_tail else [name for one in tasks for name in one.names]
+
+    dataset = open_dataset(params.dataset, used)
+    tasks = tasks_of(dataset.class_names)
+    taken = [label for task in tasks for label in task.labels]
+    order = class_order(params.scenario.order, len(dataset.class_names))
+    return dataset, tasks, [*taken, *(label for label in order if label not in taken)]
 
 
 def _ranks(labels, tasks, part, settings):
@@ -117,17 +136,29 @@ def _hold_out(task, train, test, fraction):
 
 
 def _write_manifests(tasks, train, test, manifests, params):
-    """Writes class names beside each task's images, and the digests of the test images."""
+    """Writes class names beside each task's images; digests of test images, and class sizes."""
     split = "validation" if params.validation else "test"
     names, seen = [], []
     for task in tasks:
         names.extend(task.names)
         write_facts(train / task.key, classes=names, resize=params.dataset.resize)
         images, labels = read_images(test / task.key)
+        trained = read_images(train / task.key)[1] - task.num_old
         seen.append(
-            {"task": task.key, "images": len(labels), "digest": images_digest(images, labels)}
+            {
+                "task": task.key,
+                "images": len(labels),
+                "digest": images_digest(images, labels),
+                "class_sizes": np.bincount(trained, minlength=task.num_new).tolist(),
+            }
         )
         write_json(manifests / f"{task.key}.json", {"split": split, "seen": seen})
+
+
+def _mislabel(tasks, train, noise):
+    for task in tasks:
+        labels = read_images(train / task.key)[1]
+        write_labels(train / task.key, noisy_labels(labels, noise.rate, noise.seed, task.key))
 
 
 def _write_skipped(path, skipped):

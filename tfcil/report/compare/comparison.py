@@ -5,6 +5,7 @@ import operator
 from dataclasses import dataclass
 
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
+from tfcil.evaluation.shots import FIGURES as SHOTS
 from tfcil.report.experiment import Experiment
 from tfcil.report.tables import task_rows
 
@@ -49,7 +50,7 @@ class Comparison:
     experiments: tuple[Experiment, Experiment]
 
     def headline(self) -> list[Change]:
-        """Computes the figures of the whole experiments by each rule, then the measures."""
+        """Computes the figures of the whole experiments by each rule, measures, class sizes."""
         first, second = (one.results.metrics() for one in self.experiments)
         changes = _changes(first, second, "")
         for rule in self._common_rules():
@@ -59,6 +60,10 @@ class Comparison:
             values = [one["measures"].get(name) for one in (first, second)]
             if values != [None, None]:
                 changes.append(Change(measure.title, *values, not measure.less_is_better))
+        for name, title in SHOTS.items():
+            values = [one.get("shots", {}).get(name) for one in (first, second)]
+            if values != [None, None]:
+                changes.append(Change(title, *values))
         return changes
 
     def _common_rules(self) -> list[str]:

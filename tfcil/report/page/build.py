@@ -1,6 +1,7 @@
 """Builds the page of one experiment."""
 
 from tfcil.evaluation.registry import all_measures
+from tfcil.evaluation.shots import FIGURES
 from tfcil.report.page.classes import class_chart, pictured_exemplars, sorted_classes
 from tfcil.report.page.confusion import confusion_figure
 from tfcil.report.page.render import render
@@ -12,6 +13,7 @@ from tfcil.report.page.tasks import (
     measure_curves,
     old_and_new,
     rules_of,
+    shot_cards,
     task_confusion,
 )
 from tfcil.report.page.training import costs, environment, training_charts
@@ -32,6 +34,8 @@ def experiment_page(experiment) -> str:
         cards=cards(results),
         measures={name: all_measures()[name] for name in results.measures},
         measure_cards=measure_cards(results),
+        shot_cards=shot_cards(results),
+        shot_titles=FIGURES if results.shots else {},
         rules=rules_of(results),
         accuracy_curve=accuracy_curve(experiment),
         old_and_new=old_and_new(experiment),

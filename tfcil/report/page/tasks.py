@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
+from tfcil.evaluation.shots import FIGURES, group_sizes
 from tfcil.report.page.chart import (
     Axis,
     Series,
@@ -59,6 +60,25 @@ def measure_cards(results) -> list[dict]:
             "others": [],
         }
         for name, values in results.measures.items()
+    ]
+
+
+def shot_cards(results) -> list[dict]:
+    """Computes the last model's accuracies by class size, in the form of `cards`."""
+    if not results.shots:
+        return []
+    about = group_sizes(results.class_sizes) | {"worst_class": "last model"}
+    return [
+        {
+            "name": f"shots.{name}",
+            "title": _capitalized(FIGURES[name]),
+            "value": value,
+            "kind": "share",
+            "about": about[name],
+            "others": [],
+        }
+        for name, value in results.shots[-1].items()
+        if value is not None
     ]
 
 
