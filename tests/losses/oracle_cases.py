@@ -92,6 +92,29 @@ def kd(oracle):
             )
 
 
+def gce(oracle):
+    """Not official numbers: the formulas in float64 PyTorch."""
+    stored = oracle("gce")
+    for name in names(stored, "_grad"):
+        case, loss = name.removesuffix("_balanced").split("_", 1)
+        counts = stored["counts"] if name.endswith("_balanced") else None
+        labels = stored[f"{case}_labels"]
+
+        def value(z, loss=loss, labels=labels, counts=counts):
+            if loss == "rjm":
+                return mean(losses.reduced_jeffries_matusita(labels, z, counts))
+            q = float(loss.removeprefix("gce_q"))
+            return mean(losses.generalized_crossentropy(labels, z, q, counts))
+
+        yield Case(
+            name,
+            value,
+            [stored[f"{case}_logits"]],
+            stored[f"{name}_loss_mean"],
+            [stored[f"{name}_grad"]],
+        )
+
+
 def icarl_bce(oracle):
     stored = oracle("icarl_bce")
     for prefix, teacher in (("", stored["logits_old"]), ("first_task_", None)):
@@ -364,6 +387,7 @@ ALL = {
     for generate in (
         balanced_softmax,
         kd,
+        gce,
         icarl_bce,
         ssil,
         foster,

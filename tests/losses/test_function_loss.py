@@ -17,6 +17,7 @@ COUNTS, WEIGHTS = [20, 20, 20, 500, 500], [1.5, 1.0, 0.5, 0.7, 1.3]
 OPTIONS = {
     "auxiliary_crossentropy": {"num_old": 2},
     "balanced_softmax_crossentropy": {"class_counts": COUNTS, "tau": 0.5},
+    "generalized_crossentropy": {"q": 0.3, "class_counts": COUNTS},
     "less_forget": {},
     "logit_distillation": {"temperature": 3.0},
     "margin_ranking": {"num_old": 3, "k": 1, "margin": 0.2},
@@ -24,6 +25,7 @@ OPTIONS = {
     "nca": {"margin": 0.3, "variant": "paper", "scale": 2.0},
     "pod_flat": {},
     "pod_spatial": {},
+    "reduced_jeffries_matusita": {"class_counts": COUNTS},
     "rescaled_crossentropy": {"class_weights": WEIGHTS},
     "separated_softmax_crossentropy": {"num_old": 3},
     "sigmoid_crossentropy": {},
