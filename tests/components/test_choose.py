@@ -326,3 +326,11 @@ def test_smoothing_without_a_smoothed_loss_is_refused(name, loss):
     for first, later in ((plain, smooth), (smooth, plain)):
         with pytest.raises(UserError, match=f"label_smoothing: expected 0 with loss={loss}"):
             choice.check_recipes(first, later)
+
+
+@pytest.mark.parametrize("name", ["lucir", "podnet"])
+def test_norm_alignment_of_vectors_without_a_length_is_refused(name):
+    plain, aligned = Recipe(epochs=1), Recipe(epochs=1, norm_alignment=0.1)
+    chosen("baseline").check_recipes(plain, aligned)
+    with pytest.raises(UserError, match=f"^norm_alignment: expected 0 with method.name={name}, "):
+        chosen(name).check_recipes(plain, aligned)

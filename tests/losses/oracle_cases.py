@@ -232,6 +232,18 @@ def der(oracle):
         )
 
 
+def cwd(oracle):
+    stored = oracle("cwd")
+    num_old = int(stored["war_n_old"])
+
+    def loss(kernel):
+        norms = ops.sqrt(ops.sum(ops.square(kernel), axis=0))[None]
+        return mean(losses.norm_alignment(norms, num_old))
+
+    kernel, official = stored["war_weight"].T, stored["war_grad"].T
+    yield Case("norm alignment", loss, [kernel], stored["war_loss"], [official])
+
+
 def lucir_less_forget(oracle):
     stored = oracle("lucir_less_forget")
     for name in names(stored, "_grad_features_new"):
@@ -392,6 +404,7 @@ ALL = {
         ssil,
         foster,
         der,
+        cwd,
         lucir_less_forget,
         lucir_margin_ranking,
         lucir_cosine,

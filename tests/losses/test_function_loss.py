@@ -67,7 +67,7 @@ def test_every_loss_function_is_tried_here():
 
 def test_classes_weights_and_adjusted_logits_are_no_loss_functions():
     others = {"BalancedSoftmaxCrossentropy", "FunctionLoss"}
-    others |= {"adjust_logits", "effective_number_weights"}
+    others |= {"adjust_logits", "norm_alignment", "effective_number_weights"}
     assert set(losses.__all__) - set(OPTIONS) == others
 
 

@@ -123,6 +123,13 @@ class Choice:
                     f"label_smoothing: expected 0 with loss={loss.spelling}, which has no smoothed "
                     f"form. Received: label_smoothing={recipe.label_smoothing}"
                 )
+        for recipe in (first, later):
+            if recipe.norm_alignment and self.method.head.kind != "linear":
+                raise UserError(
+                    f"norm_alignment: expected 0 with method.name={self.method.spelling}, in whose "
+                    "head the weight vectors have no length. "
+                    f"Received: norm_alignment={recipe.norm_alignment}"
+                )
         for one in self.components:
             check_recipes(later, one.options, f"options.{one.name}")
         if self.correction and self.correction.on_first_task:

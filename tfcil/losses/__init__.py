@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "boosting": ["effective_number_weights", "rescaled_crossentropy", "weighted_distillation"],
         "crossentropy": ["auxiliary_crossentropy", "sigmoid_crossentropy", "softmax_crossentropy"],
         "distillation": ["less_forget", "logit_distillation", "pod_flat", "pod_spatial"],
+        "norms": ["norm_alignment"],
         "ranking": ["margin_ranking", "margin_violations", "nca"],
         "robust": ["generalized_crossentropy", "reduced_jeffries_matusita"],
         "separated": ["separated_softmax_crossentropy", "taskwise_distillation"],

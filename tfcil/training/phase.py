@@ -44,7 +44,7 @@ class Term:
         size: function of the labels of the whole batch, a NumPy array, that returns the number the
             sum of the values is divided by; by default the images of the batch.
         reads: outputs of the student that `values` needs: of "logits", "features", "maps",
-            "scores", "scale", and those that a student names itself.
+            "scores", "scale", "norms", and those that a student names itself.
         teacher_reads: outputs of the teacher that `values` needs.
         before_step: function of a `Preparation` that returns a `BeforeStep`, for a term that
             learns something of its own between the steps.

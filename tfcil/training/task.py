@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tfcil import classifier
+from tfcil import classifier, losses
 from tfcil.errors import UserError
-from tfcil.training.phase import Phase
+from tfcil.training.phase import Phase, Term
 
 
 class Selected:
@@ -99,6 +99,8 @@ class Task:
     def phase(self, terms, student=None, name="main", **others):
         """Returns a phase by the task's recipe, with the task's teacher.
 
+        A recipe with `norm_alignment` adds its term.
+
         Args:
             terms: the addends of the loss.
             student: the model to train; by default the teacher with a larger head.
@@ -106,7 +108,11 @@ class Task:
             others: fields of `Phase`.
         """
         others = {"recipe": self.recipe, "teacher": self.teacher} | others
-        return Phase(name, student or self.grown(), terms, **others)
+        return Phase(name, student or self.grown(), terms + self._regularisers(others), **others)
+
+    def _regularisers(self, others):
+        weight = others["recipe"].norm_alignment
+        return [norm_alignment_term(weight, self.num_old)] if weight and self.num_old else []
 
     def grown(self, columns=None):
         """Makes a student: the teacher with a larger head; see `tfcil.classifier.grown`."""
@@ -123,6 +129,15 @@ class Task:
     def new(self):
         """Returns the task with the images of its new classes alone."""
         return self.only(np.flatnonzero(self.labels >= self.num_old))
+
+
+def norm_alignment_term(weight, num_old) -> Term:
+    """Returns the regulariser of the norms of a linear head; see `losses.norm_alignment`."""
+
+    def values(batch):
+        return losses.norm_alignment(batch.student["norms"], num_old)
+
+    return Term("norm_alignment", weight, values, reads=("norms",))
 
 
 def check_labels(labels, num_old, earlier) -> tuple[int, tuple[int, ...]]:

@@ -237,10 +237,13 @@ def _classifier_of(student):
 
 def _exposed(student, terms):
     """Returns the student with a dictionary of outputs: the logits and what the terms read."""
-    if isinstance(student.output, dict):
+    own = student.output if isinstance(student.output, dict) else {}
+    read = dict.fromkeys(name for term in terms for name in ("logits", *term.reads))
+    others = [name for name in read if name not in own]
+    if not others:
         return student
-    read = [name for term in terms for name in term.reads]
-    return expose(student, *dict.fromkeys(["logits", *read]))
+    exposed = expose(_classifier_of(student), *others)
+    return keras.Model(student.input, own | exposed.output) if own else exposed
 
 
 def _teacher(phase):
