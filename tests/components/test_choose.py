@@ -148,6 +148,7 @@ PUBLISHED = {  # what follows a training with cross-entropy
     "baseline": None,
     "bic": "bias_layer",
     "der": "balanced_finetuning",
+    "dgr": None,
     "eeil": "balanced_finetuning",
     "finetune": None,
     "foster": None,

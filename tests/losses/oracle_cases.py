@@ -115,6 +115,26 @@ def gce(oracle):
         )
 
 
+def dakd(oracle):
+    """Without T^2, and with the teacher's entropy."""
+    stored = oracle("dakd")
+    for name in names(stored, "_grad"):
+        teacher, temperature = stored[f"{name}_logits_old"], float(stored[f"{name}_T"])
+        lost = stored[f"{name}_lost_counts"]
+
+        def loss(z, teacher=teacher, lost=lost, t=temperature):
+            divergence = losses.distribution_aware_distillation(teacher, z, lost, t)
+            return mean(divergence) / t**2 + entropy(softmax(teacher / t))
+
+        yield Case(
+            name,
+            loss,
+            [stored[f"{name}_logits"]],
+            stored[f"{name}_loss"],
+            [stored[f"{name}_grad"]],
+        )
+
+
 def icarl_bce(oracle):
     stored = oracle("icarl_bce")
     for prefix, teacher in (("", stored["logits_old"]), ("first_task_", None)):
@@ -400,6 +420,7 @@ ALL = {
         balanced_softmax,
         kd,
         gce,
+        dakd,
         icarl_bce,
         ssil,
         foster,

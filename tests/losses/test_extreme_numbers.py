@@ -37,6 +37,9 @@ WITH_LABELS = {
 OF_A_TEACHER = {
     "logits": lambda z: losses.logit_distillation(TEACHER, z),
     "logits, temperature 0.01": lambda z: losses.logit_distillation(TEACHER, z, 0.01),
+    "logits by lost images": lambda z: losses.distribution_aware_distillation(
+        TEACHER, z, COUNTS[:OLD]
+    ),
     "tasks": lambda z: losses.taskwise_distillation(TEACHER, z, [500, 399, 1]),
     "weighted": lambda z: losses.weighted_distillation(TEACHER, z[:, :OLD], WEIGHTS[:OLD]),
     "features": lambda z: losses.less_forget(TEACHER, z[:, :OLD]),

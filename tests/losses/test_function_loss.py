@@ -17,6 +17,7 @@ COUNTS, WEIGHTS = [20, 20, 20, 500, 500], [1.5, 1.0, 0.5, 0.7, 1.3]
 OPTIONS = {
     "auxiliary_crossentropy": {"num_old": 2},
     "balanced_softmax_crossentropy": {"class_counts": COUNTS, "tau": 0.5},
+    "distribution_aware_distillation": {"lost_counts": [480, 30, 0], "temperature": 3.0},
     "generalized_crossentropy": {"q": 0.3, "class_counts": COUNTS},
     "less_forget": {},
     "logit_distillation": {"temperature": 3.0},
@@ -33,7 +34,11 @@ OPTIONS = {
     "taskwise_distillation": {"task_sizes": [1, 2], "temperature": 3.0},
     "weighted_distillation": {"class_weights": WEIGHTS, "temperature": 3.0},
 }
-TEACHER_COLUMNS = {"logit_distillation": 3, "taskwise_distillation": 3}
+TEACHER_COLUMNS = {
+    "distribution_aware_distillation": 3,
+    "logit_distillation": 3,
+    "taskwise_distillation": 3,
+}
 
 
 def batch_of(name, dtype="float32"):

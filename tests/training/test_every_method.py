@@ -28,11 +28,15 @@ from tfcil.training.train import Trainer
 OWN = "module:own_method/ce"  # a method outside the package, whose transform has a state
 METHODS = [f"{name}/{'nca' if name == 'podnet' else 'ce'}" for name in names("method")]
 ON_JAX = [*METHODS, OWN, "icarl/bce", "lucir/meta_bsce", "baseline/gce"]
-RUNS = [*ON_JAX, "baseline/bsce", "lwf/relaxed_bsce"]
+RUNS = [*ON_JAX, "baseline/bsce", "dgr/bsce", "lwf/relaxed_bsce"]
 ON_TWO = [run for run in RUNS if not run.endswith("/meta_bsce")]  # which is for one device
-ON_FOUR = [f"{name}/ce/batch_size=6" for name in ("lucir", "ssil")]
+ON_FOUR = [f"{name}/ce/batch_size=6" for name in ("lucir", "ssil", "dgr")]
 # Only their steps are compared: on JAX, and on two devices.
-CHANGED = ["baseline/bsce/norm_alignment=0.1", "der/ce/norm_alignment=0.1"]
+CHANGED = [
+    "baseline/bsce/norm_alignment=0.1",
+    "der/ce/norm_alignment=0.1",
+    "baseline/bsce/baseline.reweighting=symmetric",
+]
 
 PLAIN = """
 import sys

@@ -108,6 +108,7 @@ def learned(settings, images, labels, model=None, memory=None, earlier=None, on_
         np.concatenate([labels, memory.labels]),
         settings.of_task(not num_classes(model), earlier),
         on_epoch,
+        original_counts=memory.original_counts,
     )
     freeze(student, frozen)
     return student, remembered(student, memory, images, labels, settings)

@@ -105,7 +105,12 @@ class Transform:
 
     Transforms run one after the other on the gradient of the whole batch, over all devices. The
     state is part of the compiled step and of the checkpoint. This base class changes nothing.
+
+    Attributes:
+        before_decay: whether it sees gradients without coupled weight decay.
     """
+
+    before_decay = False
 
     def init(self, variables) -> list:
         """Returns the state before the first step, a list of NumPy arrays.
@@ -141,7 +146,8 @@ class Phase:
         sampler: which images a step sees; by default every image of the task once per epoch.
         trainable: function of a layer that tells whether this phase trains it; `None`: all layers
             that are not frozen. Batch normalisation that is not trained keeps its statistics.
-        transforms: `Transform`s of the gradients, after coupled weight decay.
+        transforms: `Transform`s of the gradients, after coupled weight decay unless they say
+            `before_decay`.
     """
 
     name: str

@@ -59,6 +59,7 @@ class Task:
         finetuning: function of (task, classifier) that returns the `Phase` of the method's balanced
             fine-tuning, or `None`: the usual one.
         reserved: `Task` of the images that the correction keeps from the training, or `None`.
+        original_counts: images that each old class came with; 0, or missing at the end: unknown.
     """
 
     teacher: Any
@@ -73,6 +74,7 @@ class Task:
     generator: Any
     finetuning: Callable | None = None
     reserved: Any = None
+    original_counts: tuple[int, ...] = ()
 
     @property
     def num_seen(self) -> int:
@@ -83,6 +85,14 @@ class Task:
     def class_counts(self) -> tuple[int, ...]:
         """Images of each seen class, exemplars included."""
         return tuple(np.bincount(self.labels, minlength=self.num_seen).tolist())
+
+    @property
+    def old_counts(self) -> np.ndarray:
+        """Images that each old class came with, (num_old,); where unknown, its exemplars."""
+        came = np.zeros(self.num_old, "int64")
+        known = self.original_counts[: self.num_old]
+        came[: len(known)] = known
+        return np.maximum(came, self.class_counts[: self.num_old])
 
     def only(self, indices):
         """Returns the task with some of its images; its counts follow.

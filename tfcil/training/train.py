@@ -104,7 +104,12 @@ class Training:
         trainable = self.student.trainable_variables
         self.optimizer, first = make_optimizer(recipe, self.rates, trainable, phase.transforms)
         self._average = MovingAverage(recipe.ema * self.plan.steps) if recipe.ema else None
-        self._transforms = [*first, *phase.transforms, *filter(None, [self._average])]
+        self._transforms = [
+            *(one for one in phase.transforms if one.before_decay),
+            *first,
+            *(one for one in phase.transforms if not one.before_decay),
+            *filter(None, [self._average]),
+        ]
         states = [one.init(trainable) for one in self._transforms]
         self._sizes = [len(state) for state in states]
         self.transform_state = [_variable(value) for state in states for value in state]
