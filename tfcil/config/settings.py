@@ -21,7 +21,7 @@ class Method(Section):
     loss: str = Field(
         "bsce",
         description="classification loss: ce, or balanced softmax (bsce, meta_bsce, relaxed_bsce); "
-        "bce with icarl and lwf, nca with podnet",
+        "gce or rjm where labels may be wrong; bce with icarl and lwf, nca with podnet",
     )
     correction: str = Field(
         "default",
