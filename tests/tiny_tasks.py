@@ -2,8 +2,9 @@
 
 Run as `python tiny_tasks.py OUT STRATEGY CPUS RUN...` it learns the second task by each of these
 methods, on the Keras backend of the environment and with CPUS logical devices, and writes an npz:
-`curves` as JSON, and the weights of each student. A RUN is NAME/LOSS, or NAME/LOSS/SIZE with
-another size of the batch; or `chain`, see there; `chain alone` uses one of the devices.
+`curves` as JSON, and the weights of each student. A RUN is NAME/LOSS, or
+NAME/LOSS/KEY=VALUE with another key of the recipe, or NAME/LOSS/COMPONENT.KEY=VALUE with another
+option; or `chain`, see there; `chain alone` uses one of the devices.
 """
 
 import functools
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
+import yaml
 from characters import characters
 
 CLASSES = ((0, 4), (4, 7), (7, 9))  # of each task: 15 images of each, later 3 exemplars
@@ -219,9 +221,14 @@ def _run(name, loss, correction, options):
 
 def learn_as_named(name, strategy="none"):
     """Learns the second task as a RUN says."""
-    method, loss, *size = name.split("/")
-    choice = choice_of(method, loss)
-    recipe = RECIPE | {"batch_size": int(*size)} if size else RECIPE
+    method, loss, *changes = name.split("/")
+    recipe, options = dict(RECIPE), {}
+    for change in changes:
+        key, _, value = change.partition("=")
+        *component, key = key.split(".")
+        section = options.setdefault(*component, {}) if component else recipe
+        section[key] = yaml.safe_load(value)
+    choice = choice_of(method, loss, **options)
     return learn(first_task(choice), 1, choice, recipe=recipe, strategy=strategy)
 
 

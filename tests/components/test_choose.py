@@ -9,6 +9,7 @@ from tfcil.config.settings import Method, choose
 from tfcil.errors import UserError
 
 BALANCED = ("bsce", "meta_bsce", "relaxed_bsce")
+BOUNDED = ("gce", "rjm")
 MEMORY = {"finetune": 0, "lwf": 0}  # of the methods without one
 
 
@@ -132,7 +133,7 @@ ONLY_CE = {"ssil", "foster"}
 
 @pytest.mark.parametrize("name", names("method"))
 def test_a_method_takes_these_losses_and_no_other(name):
-    expected = {"ce"} if name in ONLY_CE else {"ce", *BALANCED} | LOSSES.get(name, set())
+    expected = {"ce"} if name in ONLY_CE else {"ce", *BALANCED, *BOUNDED} | LOSSES.get(name, set())
     if not MEMORY.get(name, 200):
         expected -= {"meta_bsce"}
     for loss in names("loss"):
@@ -147,6 +148,7 @@ PUBLISHED = {  # what follows a training with cross-entropy
     "baseline": None,
     "bic": "bias_layer",
     "der": "balanced_finetuning",
+    "dgr": None,
     "eeil": "balanced_finetuning",
     "finetune": None,
     "foster": None,
@@ -174,6 +176,24 @@ def test_a_balanced_softmax_of_strength_0_is_ce_and_removes_no_prior(name):
     assert corrections_of(name, "bsce", bsce={"tau": 0}) == PUBLISHED[name]
     assert corrections_of(name, "bsce", "logit_adjustment", bsce={"tau": 0.0})
     assert corrections_of(name, "bsce", bsce={"tau": 0.5}) is None
+
+
+@pytest.mark.parametrize("loss", BOUNDED)
+def test_a_bounded_loss_removes_the_prior_where_its_option_says_so(loss):
+    balanced = {loss: {"prior": "counts"}}
+    assert corrections_of("wa", loss) == "weight_aligning"
+    assert corrections_of("wa", loss, "logit_adjustment") == "logit_adjustment"
+    assert corrections_of("wa", loss, **balanced) is None
+    with pytest.raises(UserError, match=f"removed by loss={loss}, logit_adjustment"):
+        chosen("wa", loss, "logit_adjustment", **balanced)
+
+
+@pytest.mark.parametrize("loss", BOUNDED)
+def test_a_bounded_loss_without_a_warm_up_is_warned_of_once(loss):
+    assert chosen("baseline", loss).warnings == []
+    (line,) = chosen("baseline", loss, **{loss: {"warmup": 0}}).warnings
+    assert line.startswith(f"options.{loss}.warmup=0: ")
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize("name", ["eeil", "podnet", "lucir", "der", "baseline", "icarl", "ssil"])
@@ -307,3 +327,11 @@ def test_smoothing_without_a_smoothed_loss_is_refused(name, loss):
     for first, later in ((plain, smooth), (smooth, plain)):
         with pytest.raises(UserError, match=f"label_smoothing: expected 0 with loss={loss}"):
             choice.check_recipes(first, later)
+
+
+@pytest.mark.parametrize("name", ["lucir", "podnet"])
+def test_norm_alignment_of_vectors_without_a_length_is_refused(name):
+    plain, aligned = Recipe(epochs=1), Recipe(epochs=1, norm_alignment=0.1)
+    chosen("baseline").check_recipes(plain, aligned)
+    with pytest.raises(UserError, match=f"^norm_alignment: expected 0 with method.name={name}, "):
+        chosen(name).check_recipes(plain, aligned)

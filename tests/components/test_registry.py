@@ -38,6 +38,7 @@ ARGUMENTS = {
     "correct": ["task", "train", "trained", "options"],
     "reserve": ["task", "options"],
     "check": ["task", "options"],
+    "warning": ["options"],
     "head": ["options"],
 }
 

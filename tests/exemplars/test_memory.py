@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -242,7 +243,7 @@ def test_a_saved_memory_comes_back_the_same(tmp_path, sizes):
 def test_equal_memories_give_equal_bytes_on_any_day(tmp_path, monkeypatch):
     """Also when one of them lies otherwise in the computer's memory."""
     memory = memory_of([3, 4])
-    other = ExemplarMemory(np.asfortranarray(memory.images), memory.labels, memory.ranks)
+    other = dataclasses.replace(memory, images=np.asfortranarray(memory.images))
     memory.save(tmp_path / "one.npz")
     monkeypatch.setattr("time.time", lambda: 2e9)
     monkeypatch.setattr("time.localtime", lambda *_: (2033, 5, 18, 3, 33, 20, 2, 138, 0))
@@ -254,7 +255,7 @@ def test_equal_memories_give_equal_bytes_on_any_day(tmp_path, monkeypatch):
 def test_the_file_holds_plain_arrays_that_numpy_opens(tmp_path):
     memory_of([3, 4]).save(tmp_path / "memory.npz")
     with np.load(tmp_path / "memory.npz", allow_pickle=False) as stored:
-        assert sorted(stored.files) == ["images", "labels", "ranks"]
+        assert sorted(stored.files) == ["images", "labels", "original_counts", "ranks"]
 
 
 def contents(**changes):
@@ -263,6 +264,7 @@ def contents(**changes):
         "images": np.zeros((2, *SHAPE), np.uint8),
         "labels": np.array([0, 1], np.int32),
         "ranks": np.array([0, 0], np.int32),
+        "original_counts": np.array([5, 5], np.int64),
     }
     return {name: array for name, array in (arrays | changes).items() if array is not None}
 
@@ -271,6 +273,10 @@ def contents(**changes):
     "changes",
     [
         {"ranks": None},
+        {"original_counts": None},
+        {"original_counts": np.array([5.0, 5.0])},
+        {"original_counts": np.array([5, -1])},
+        {"original_counts": np.array([[5, 5]])},
         {"images": np.zeros((2, *SHAPE), np.float64)},
         {"images": np.zeros((2, 6), np.uint8)},
         {"images": np.zeros((3, *SHAPE), np.uint8)},
@@ -340,3 +346,14 @@ def test_a_file_of_another_kind_is_refused_by_name(tmp_path, text):
 def test_a_missing_file_is_refused_by_name(tmp_path):
     with pytest.raises(UserError, match=r"memory\.npz"):
         ExemplarMemory.load(tmp_path / "memory.npz")
+
+
+def test_it_knows_how_many_images_each_class_came_with():
+    """Also of classes that were truncated since, or of which nothing is kept."""
+    images, labels = np.zeros((7, 2, 2, 1), "uint8"), np.array([0, 0, 0, 0, 0, 1, 1])
+    memory = ExemplarMemory.empty((2, 2, 1))
+    memory = memory.update(images, labels, np.ones((7, 3)), num_seen=2, budget=4)
+    assert memory.original_counts.tolist() == [5, 2]
+    more = np.array([3, 3, 3])
+    memory = memory.update(images[:3], more, np.ones((3, 3)), num_seen=4, budget=0)
+    assert memory.original_counts.tolist() == [5, 2, 0, 3]

@@ -92,6 +92,49 @@ def kd(oracle):
             )
 
 
+def gce(oracle):
+    """Not official numbers: the formulas in float64 PyTorch."""
+    stored = oracle("gce")
+    for name in names(stored, "_grad"):
+        case, loss = name.removesuffix("_balanced").split("_", 1)
+        counts = stored["counts"] if name.endswith("_balanced") else None
+        labels = stored[f"{case}_labels"]
+
+        def value(z, loss=loss, labels=labels, counts=counts):
+            if loss == "rjm":
+                return mean(losses.reduced_jeffries_matusita(labels, z, counts))
+            q = float(loss.removeprefix("gce_q"))
+            return mean(losses.generalized_crossentropy(labels, z, q, counts))
+
+        yield Case(
+            name,
+            value,
+            [stored[f"{case}_logits"]],
+            stored[f"{name}_loss_mean"],
+            [stored[f"{name}_grad"]],
+        )
+
+
+def dakd(oracle):
+    """Without T^2, and with the teacher's entropy."""
+    stored = oracle("dakd")
+    for name in names(stored, "_grad"):
+        teacher, temperature = stored[f"{name}_logits_old"], float(stored[f"{name}_T"])
+        lost = stored[f"{name}_lost_counts"]
+
+        def loss(z, teacher=teacher, lost=lost, t=temperature):
+            divergence = losses.distribution_aware_distillation(teacher, z, lost, t)
+            return mean(divergence) / t**2 + entropy(softmax(teacher / t))
+
+        yield Case(
+            name,
+            loss,
+            [stored[f"{name}_logits"]],
+            stored[f"{name}_loss"],
+            [stored[f"{name}_grad"]],
+        )
+
+
 def icarl_bce(oracle):
     stored = oracle("icarl_bce")
     for prefix, teacher in (("", stored["logits_old"]), ("first_task_", None)):
@@ -207,6 +250,18 @@ def der(oracle):
             stored[key],
             [stored[each] for each in gradients],
         )
+
+
+def cwd(oracle):
+    stored = oracle("cwd")
+    num_old = int(stored["war_n_old"])
+
+    def loss(kernel):
+        norms = ops.sqrt(ops.sum(ops.square(kernel), axis=0))[None]
+        return mean(losses.norm_alignment(norms, num_old))
+
+    kernel, official = stored["war_weight"].T, stored["war_grad"].T
+    yield Case("norm alignment", loss, [kernel], stored["war_loss"], [official])
 
 
 def lucir_less_forget(oracle):
@@ -364,10 +419,13 @@ ALL = {
     for generate in (
         balanced_softmax,
         kd,
+        gce,
+        dakd,
         icarl_bce,
         ssil,
         foster,
         der,
+        cwd,
         lucir_less_forget,
         lucir_margin_ranking,
         lucir_cosine,

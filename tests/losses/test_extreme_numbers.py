@@ -21,6 +21,9 @@ WITH_LABELS = {
     "balanced": lambda y, z: losses.balanced_softmax_crossentropy(y, z, COUNTS),
     "balanced, tau 5": lambda y, z: losses.balanced_softmax_crossentropy(y, z, COUNTS, 5.0),
     "softmax": losses.softmax_crossentropy,
+    "generalized": losses.generalized_crossentropy,
+    "generalized, balanced": lambda y, z: losses.generalized_crossentropy(y, z, 0.5, COUNTS),
+    "jeffries-matusita": losses.reduced_jeffries_matusita,
     "softmax, temperature 0.01": lambda y, z: losses.softmax_crossentropy(y, z, 0.01),
     "sigmoid": losses.sigmoid_crossentropy,
     "sigmoid and teacher": lambda y, z: losses.sigmoid_crossentropy(y, z, TEACHER),
@@ -34,6 +37,9 @@ WITH_LABELS = {
 OF_A_TEACHER = {
     "logits": lambda z: losses.logit_distillation(TEACHER, z),
     "logits, temperature 0.01": lambda z: losses.logit_distillation(TEACHER, z, 0.01),
+    "logits by lost images": lambda z: losses.distribution_aware_distillation(
+        TEACHER, z, COUNTS[:OLD]
+    ),
     "tasks": lambda z: losses.taskwise_distillation(TEACHER, z, [500, 399, 1]),
     "weighted": lambda z: losses.weighted_distillation(TEACHER, z[:, :OLD], WEIGHTS[:OLD]),
     "features": lambda z: losses.less_forget(TEACHER, z[:, :OLD]),

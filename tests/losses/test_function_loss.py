@@ -17,6 +17,8 @@ COUNTS, WEIGHTS = [20, 20, 20, 500, 500], [1.5, 1.0, 0.5, 0.7, 1.3]
 OPTIONS = {
     "auxiliary_crossentropy": {"num_old": 2},
     "balanced_softmax_crossentropy": {"class_counts": COUNTS, "tau": 0.5},
+    "distribution_aware_distillation": {"lost_counts": [480, 30, 0], "temperature": 3.0},
+    "generalized_crossentropy": {"q": 0.3, "class_counts": COUNTS},
     "less_forget": {},
     "logit_distillation": {"temperature": 3.0},
     "margin_ranking": {"num_old": 3, "k": 1, "margin": 0.2},
@@ -24,6 +26,7 @@ OPTIONS = {
     "nca": {"margin": 0.3, "variant": "paper", "scale": 2.0},
     "pod_flat": {},
     "pod_spatial": {},
+    "reduced_jeffries_matusita": {"class_counts": COUNTS},
     "rescaled_crossentropy": {"class_weights": WEIGHTS},
     "separated_softmax_crossentropy": {"num_old": 3},
     "sigmoid_crossentropy": {},
@@ -31,7 +34,11 @@ OPTIONS = {
     "taskwise_distillation": {"task_sizes": [1, 2], "temperature": 3.0},
     "weighted_distillation": {"class_weights": WEIGHTS, "temperature": 3.0},
 }
-TEACHER_COLUMNS = {"logit_distillation": 3, "taskwise_distillation": 3}
+TEACHER_COLUMNS = {
+    "distribution_aware_distillation": 3,
+    "logit_distillation": 3,
+    "taskwise_distillation": 3,
+}
 
 
 def batch_of(name, dtype="float32"):
@@ -65,7 +72,7 @@ def test_every_loss_function_is_tried_here():
 
 def test_classes_weights_and_adjusted_logits_are_no_loss_functions():
     others = {"BalancedSoftmaxCrossentropy", "FunctionLoss"}
-    others |= {"adjust_logits", "effective_number_weights"}
+    others |= {"adjust_logits", "norm_alignment", "effective_number_weights"}
     assert set(losses.__all__) - set(OPTIONS) == others
 
 

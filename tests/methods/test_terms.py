@@ -30,6 +30,9 @@ WEIGHTS = [
         {"distillation_weight": 3, "distillation_scale": "constant"},
         {"classification": 1, "distillation": 3},
     ),
+    ("baseline", "ce", {"reweighting": "official"}, {"classification": 1, "distillation": 0.8}),
+    # 8 * 2 old images, 2 * 10 new ones
+    ("dgr", "bsce", {}, {"classification": 1, "distillation": 0.7 * 0.8**0.5}),
     ("icarl", "ce", {}, {"classification": 1, "distillation": 0.8}),
     ("icarl", "bce", {}, {"classification": 1}),
     ("wa", "ce", {"temperature": 4}, {"classification": 0.2, "distillation": 0.8 / 16}),

@@ -157,3 +157,11 @@ def test_the_code_of_a_component_decides_the_tasks_that_it_trains(tmp_path):
     before, after = files("trained = None\n"), files("trained = 1\n")
     assert {key for key in before if before[key] != after[key]} == {"01", "02"}
     assert files("trained = None\n") == before
+
+
+def test_a_bounded_loss_without_warm_up_is_warned_of_in_one_line(files, capfd):
+    files({"method.loss": "gce"})
+    assert "warmup" not in capfd.readouterr().err
+    files({"method.loss": "gce", "options.gce.warmup": 0})
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "warmup" in line]
+    assert line.startswith("options.gce.warmup=0: ")

@@ -11,6 +11,7 @@ from tfcil.errors import UserError
 from tfcil.layers.augmentation import resize, resized_shape
 from tfcil.layers.draws import Augmentation
 from tfcil.learning.task import train_task
+from tfcil.losses import norm_alignment
 from tfcil.training import Balanced, Joined, Shuffled, Task, make_deterministic
 from tfcil.training.averaging import MovingAverage, recompute_batch_statistics
 from tfcil.training.checkpoint import Checkpoint
@@ -199,3 +200,22 @@ def test_averages_need_no_more_than_the_classifier():
     ]
     assert [one.shape for one in plain.get_weights()] == [one.shape for one in smooth.get_weights()]
     assert plain.get_config()["layers"] == smooth.get_config()["layers"]
+
+
+def test_norm_alignment_draws_the_norms_of_old_and_new_classes_together():
+    """And the row of the curve is the regulariser of the head before its factor."""
+
+    def spread_of(weight):
+        choice = choice_of("baseline")
+        recipe = RECIPE | {"epochs": 10, "learning_rate": 0.01, "norm_alignment": weight}
+        settings = task_settings(choice.later_task(), recipe=recipe, earlier=[4])
+        student, curve = trained(first_task(choice), *images_of(4, 7), settings)
+        norms = np.linalg.norm(student.get_layer("logits").get_weights()[0], axis=0)
+        return norm_alignment(norms[None], 4).numpy()[0], curve
+
+    without, curve = spread_of(0.0)
+    assert "norm_alignment" not in curve[0]
+    with_it, curve = spread_of(0.3)
+    assert with_it < 0.5 * without
+    assert curve[-1]["norm_alignment"] == pytest.approx(with_it, rel=0.5)
+    assert curve[-1]["norm_alignment"] < curve[0]["norm_alignment"]

@@ -12,18 +12,17 @@ import numpy as np
 from pydantic import Field
 
 from tfcil import losses
+from tfcil.classification.shared.prior import BalancedOptions
 from tfcil.components import facts
-from tfcil.components.sections import NonNegative
 from tfcil.errors import UserError
 from tfcil.training.phase import CLASSIFICATION, Term
 
 FACTS = facts.LossFacts(removes_prior=True, smooths=True)
 
 
-class Options(facts.Options):
+class Options(BalancedOptions):
     """Options of bsce."""
 
-    tau: NonNegative = Field(1.0, description="strength of the shift; 0 is plain ce")
     zero_count: Literal["error", "mask"] = Field(
         "mask", description="a seen class without images: refuse it, or leave it out of the softmax"
     )

@@ -7,17 +7,17 @@ What it is in Jodelet et al. (arXiv 2103.12532) is our reading, after the Meta-S
 from pydantic import Field
 
 from tfcil import losses
+from tfcil.classification.shared.prior import BalancedOptions
 from tfcil.components import facts
-from tfcil.components.sections import NonNegative, Positive, PositiveInt
+from tfcil.components.sections import Positive, PositiveInt
 from tfcil.training.phase import CLASSIFICATION, Term
 
 FACTS = facts.LossFacts(removes_prior=True, memory="needs", one_device=True, smooths=True)
 
 
-class Options(facts.Options):
+class Options(BalancedOptions):
     """Options of meta_bsce."""
 
-    tau: NonNegative = Field(1.0, description="strength of the shift; 0 is plain ce")
     learning_rate: Positive = Field(0.01, description="of the coefficient, by Adam")
     batch_size: PositiveInt = Field(64, description="balanced images per step")
 

@@ -7,16 +7,16 @@ import numpy as np
 from pydantic import Field
 
 from tfcil.classification.bsce import counts_term
+from tfcil.classification.shared.prior import BalancedOptions
 from tfcil.components import facts
-from tfcil.components.sections import NonNegative, Positive
+from tfcil.components.sections import Positive
 
 FACTS = facts.LossFacts(removes_prior=True, memory="refuses", smooths=True)
 
 
-class Options(facts.Options):
+class Options(BalancedOptions):
     """Options of relaxed_bsce."""
 
-    tau: NonNegative = Field(1.0, description="strength of the shift; 0 is plain ce")
     epsilon: Positive = Field(1.0, description="count of a class without images")
 
 

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "adopt": ["adopted", "adopted_backbone"],
+        "apart": ["OLD_LOGITS", "with_gradients_apart"],
         "files": ["open_classifier", "save_classifier"],
         "growth": ["branches", "copied", "drawn", "expanded", "freeze", "frozen_layers", "grown"],
         "heads": ["head_layer", "plain", "read_head"],

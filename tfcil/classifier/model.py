@@ -65,7 +65,8 @@ def expose(model, *names):
         model: a classifier.
         names: `"logits"`, `"features"`, `"maps"` (outputs of the layers map1, map2, ...); of a
             cosine head in training also `"scores"` (logits before the scale) and `"scale"` (the
-            scale, (batch, 1)).
+            scale, (batch, 1)); of a linear head also `"norms"` (lengths of the weight vectors,
+            repeated for each sample, (batch, classes)).
     """
     return keras.Model(model.input, {name: _output(model, name) for name in names})
 
@@ -99,13 +100,13 @@ def _output(model, name):
     if name == "maps":
         numbered = (layer for layer in model.layers if layer.name.startswith(MAP))
         return [one.output for one in numbered if one.name.removeprefix(MAP).isdigit()]
-    if name in ("scores", "scale"):
+    if name in ("scores", "scale", "norms"):
         return _PartOfHead(name, model.get_layer(LOGITS))(model.get_layer(FEATURES).output)
     return model.get_layer(name).output
 
 
 class _PartOfHead(keras.layers.Layer):
-    """Computes the scores of a cosine head, or repeats its scale for each sample."""
+    """Computes the scores of a cosine head, or repeats its scale or a head's norms per sample."""
 
     def __init__(self, part, head):
         super().__init__(dtype=head.dtype_policy)
@@ -114,4 +115,10 @@ class _PartOfHead(keras.layers.Layer):
     def call(self, features):
         if self.part == "scores":
             return self.head.similarities(features)
-        return self.head.scale * keras.ops.ones_like(features[:, :1])
+        part = self.head.scale if self.part == "scale" else self._norms()
+        return part * keras.ops.ones_like(features[:, :1], dtype="float32")
+
+    def _norms(self):
+        squares = keras.ops.sum(keras.ops.square(self.head.kernel), axis=0)
+        # The length of a vector of zeros has no slope.
+        return keras.ops.sqrt(keras.ops.maximum(squares, 1e-24))

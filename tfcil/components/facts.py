@@ -47,7 +47,8 @@ class LossFacts(Section):
     Args:
         general: whether every method with `any_loss` takes it.
         first_task: whether it trains the first task, too; an option `first_task` overrides it.
-        removes_prior: whether raw logits come out as if all classes were equally frequent.
+        removes_prior: whether raw logits come out as if all classes were equally frequent; a
+            property `removes_prior` of the options overrides it.
         memory: whether it needs exemplars, refuses them, or does not care.
         one_device: whether it cannot be computed exactly on several devices.
         smooths: whether it takes `label_smoothing` of the recipe.

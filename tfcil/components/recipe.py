@@ -75,6 +75,11 @@ class Recipe(Section):
     label_smoothing: Fraction = Field(
         0.0, description="part of the target that goes to all classes by their frequency"
     )
+    norm_alignment: NonNegative = Field(
+        0.0,
+        description="factor of a term that keeps the weight vectors of old and new classes equally "
+        "long, for linear heads and tasks after the first; published with 0.1; 0: none",
+    )
     ema: Fraction = Field(
         0.0,
         description="at the end each weight is replaced by its exponential moving average over "

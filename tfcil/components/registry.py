@@ -70,6 +70,16 @@ class Component:
         return getattr(self.options, "first_task", self.facts.first_task)
 
     @property
+    def removes_prior(self):
+        """Whether, or what in it, makes raw logits come out as if classes were equally frequent."""
+        return getattr(self.options, "removes_prior", self.facts.removes_prior)
+
+    @property
+    def warning(self) -> str | None:
+        """One line on options that are allowed and hardly meant, or `None`."""
+        return self.defined("warning", lambda: None)()
+
+    @property
     def head(self) -> Head:
         """The head that a method trains."""
         return self.defined("head", Head)()

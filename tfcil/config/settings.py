@@ -21,7 +21,7 @@ class Method(Section):
     loss: str = Field(
         "bsce",
         description="classification loss: ce, or balanced softmax (bsce, meta_bsce, relaxed_bsce); "
-        "bce with icarl and lwf, nca with podnet",
+        "gce or rjm where labels may be wrong; bce with icarl and lwf, nca with podnet",
     )
     correction: str = Field(
         "default",
@@ -87,6 +87,13 @@ class Choice:
         """All of them."""
         return [one for one in vars(self).values() if one]
 
+    @property
+    def warnings(self) -> list[str]:
+        """One line per component whose options are allowed and hardly meant."""
+        return [
+            one.warning for one in (self.method, self.loss, self.correction) if one and one.warning
+        ]
+
     def first_task(self) -> dict:
         """Returns what of the components decides the first task: `head`, `loss`, `correction`.
 
@@ -116,6 +123,13 @@ class Choice:
                     f"label_smoothing: expected 0 with loss={loss.spelling}, which has no smoothed "
                     f"form. Received: label_smoothing={recipe.label_smoothing}"
                 )
+        for recipe in (first, later):
+            if recipe.norm_alignment and self.method.head.kind != "linear":
+                raise UserError(
+                    f"norm_alignment: expected 0 with method.name={self.method.spelling}, in whose "
+                    "head the weight vectors have no length. "
+                    f"Received: norm_alignment={recipe.norm_alignment}"
+                )
         for one in self.components:
             check_recipes(later, one.options, f"options.{one.name}")
         if self.correction and self.correction.on_first_task:
@@ -142,7 +156,7 @@ def choose(method: Method, options: dict, memory: int, strategy: str = "none") -
     first_loss = loss if loss.on_first_task else component("loss", learner.facts.first_loss)
     name = method.correction
     if name == "default":
-        name = None if _removes_prior(loss) else learner.facts.correction
+        name = None if loss.removes_prior else learner.facts.correction
     correction = None if name in (None, "none") else component("correction", name)
     choice = Choice(learner, loss, first_loss, correction)
     _check_options(options, choice)
@@ -162,11 +176,6 @@ def _given(options, name):
             f"Received: options.{name}={brief(values)}"
         )
     return values
-
-
-def _removes_prior(loss: Component) -> bool:
-    # With tau 0 a balanced softmax is plain cross-entropy.
-    return loss.facts.removes_prior and getattr(loss.options, "tau", 1) > 0
 
 
 def _check_options(options, choice) -> None:
@@ -205,8 +214,8 @@ def _check_correction(choice) -> None:
             f"{choice.method.spelling} has a {choice.method.head.kind} one. "
             f"Received: method.correction={name}"
         )
-    remover = choice.method.facts.removes_prior
-    if _removes_prior(choice.loss):
+    remover = choice.method.removes_prior
+    if choice.loss.removes_prior:
         remover = f"loss={choice.loss.spelling}"
     if facts.expects_prior and remover:
         raise UserError(

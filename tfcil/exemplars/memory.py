@@ -1,6 +1,6 @@
 """The exemplar memory: how many images of each class are kept, and the images themselves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -51,19 +51,21 @@ def quota(budget, num_seen, per_class=None):
 class ExemplarMemory:
     """Exemplars of the classes seen so far, sorted by class and then by rank.
 
-    The budget is an argument of `update`: it may change from task to task, and the bytes of the
-    stored file depend on the exemplars alone.
+    The budget is an argument of `update`: it may change from task to task.
 
     Attributes:
         images: uint8 or float32 array `(n, height, width, channels)`, as they came, or
             `EncodedImages`. A memory without exemplars goes with both.
         labels: int32 array `(n,)`, classes as ranks in the class order.
         ranks: int32 array `(n,)`, rank within the class: 0 was picked first and is dropped last.
+        original_counts: int64 array `(classes,)`, images that each class came with; 0, or missing
+            at the end: unknown.
     """
 
     images: np.ndarray
     labels: np.ndarray
     ranks: np.ndarray
+    original_counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self):
         for name, (dtypes, ndim) in _ARRAYS.items():
@@ -74,6 +76,12 @@ class ExemplarMemory:
                     f"{name} must be {' or '.join(dtypes)} with {ndim} axes and one entry per "
                     f"exemplar. Received: {name} of {array.dtype} and shape {array.shape}"
                 )
+        counts = self.original_counts
+        if counts.dtype != "int64" or counts.ndim != 1 or np.any(counts < 0):
+            raise ValueError(
+                "original_counts must be int64 with one axis, none negative. "
+                f"Received: original_counts of {counts.dtype} and shape {counts.shape}"
+            )
         is_sorted = np.all(np.diff(self.labels, prepend=0) >= 0)
         if not is_sorted or not np.array_equal(self.ranks, _ranks(self.labels)):
             raise ValueError(
@@ -149,7 +157,11 @@ class ExemplarMemory:
         all_labels = np.concatenate([self.labels[kept], labels[picks]]).astype(np.int32)
         order = np.argsort(all_labels, kind="stable")  # each class is in the order of its ranks
         chosen = _chosen(self.images, images, rows[order])
-        return ExemplarMemory(chosen, all_labels[order], _ranks(all_labels[order]))
+        original = np.zeros(num_seen, np.int64)
+        original[: len(self.original_counts)] = self.original_counts
+        came = np.bincount(labels, minlength=num_seen)
+        original = np.where(came > 0, came, original)
+        return ExemplarMemory(chosen, all_labels[order], _ranks(all_labels[order]), original)
 
     def _check_new(self, images, labels, features, num_seen):
         if len(self) and isinstance(images, EncodedImages) != self.is_encoded:
@@ -178,7 +190,7 @@ class ExemplarMemory:
 
     def save(self, path):
         """Writes the memory to an .npz file, whole or not at all; equal memories, equal bytes."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays = {name: getattr(self, name) for name in (*_ARRAYS, "original_counts")}
         if self.is_encoded:
             arrays |= {"images": self.images.contents, **self.images.index()}
         save_npz(path, **arrays)
@@ -190,11 +202,11 @@ class ExemplarMemory:
         Raises:
             UserError: there is no such file, it is damaged, or it holds something else.
         """
-        labels, ranks = load_npz(path, "labels", "ranks")
+        labels, ranks, counts = load_npz(path, "labels", "ranks", "original_counts")
         images = map_npz(path, "images")
         index = load_npz(path, *EncodedImages.INDEX) if images.ndim == 1 else None
         try:
-            return cls(EncodedImages(images, *index) if index else images, labels, ranks)
+            return cls(EncodedImages(images, *index) if index else images, labels, ranks, counts)
         except ValueError as error:
             raise UserError(f"not an exemplar memory: {error}. Received: path={path}") from None
 

@@ -1,5 +1,7 @@
 """One task from arrays, without files and without DVC."""
 
+import warnings
+
 import numpy as np
 
 from tfcil.classifier import (
@@ -81,6 +83,8 @@ def learn(
 
 def learned(settings, images, labels, model=None, memory=None, earlier=None, on_epoch=None):
     """Does what `learn` does, with `Settings`; see there for the other arguments."""
+    for line in settings.choice().warnings:
+        warnings.warn(line, stacklevel=3)
     labels = np.asarray(labels)
     if memory is None:
         memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
@@ -104,6 +108,7 @@ def learned(settings, images, labels, model=None, memory=None, earlier=None, on_
         np.concatenate([labels, memory.labels]),
         settings.of_task(not num_classes(model), earlier),
         on_epoch,
+        original_counts=memory.original_counts,
     )
     freeze(student, frozen)
     return student, remembered(student, memory, images, labels, settings)

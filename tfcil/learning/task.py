@@ -13,7 +13,9 @@ from tfcil.training.task import Task, check_labels
 from tfcil.training.train import Trainer
 
 
-def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint=None):
+def train_task(
+    open_teacher, images, labels, settings, on_epoch=None, checkpoint=None, original_counts=()
+):
     """Trains a model on the classes it has no logits for yet.
 
     The first task has nothing to forget: it is trained on the classification loss alone. A later
@@ -28,6 +30,7 @@ def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint
         on_epoch: `(row, epochs)`, called after each epoch with its row of the curve, and the
             number of epochs of all phases so far.
         checkpoint: the `Checkpoint` from which a killed training goes on.
+        original_counts: images that each old class came with, as far as they are known.
 
     Returns:
         The trained model, of Keras's own layers only, and its curve: a dictionary per epoch.
@@ -43,7 +46,7 @@ def train_task(open_teacher, images, labels, settings, on_epoch=None, checkpoint
         teacher = open_teacher()
         with _seeded(settings.seed, num_classes(teacher)):
             train = Trainer(settings.seed, num_devices, on_epoch, checkpoint)
-            task = _task(teacher, images, np.asarray(labels), settings)
+            task = _task(teacher, images, np.asarray(labels), settings, original_counts)
             return _learned(task, train, settings), train.curve
 
 
@@ -69,7 +72,7 @@ def _learned(task, train, settings):
     return trained
 
 
-def _task(teacher, images, labels, settings) -> Task:
+def _task(teacher, images, labels, settings, original_counts) -> Task:
     if not takes(teacher, images.shape[1:]):
         raise UserError(
             f"Expected images {tuple(teacher.input.shape[1:])}, as the model takes them. "
@@ -93,6 +96,7 @@ def _task(teacher, images, labels, settings) -> Task:
         head=settings.head,
         loss=settings.loss.load("loss").defined("term"),
         generator=np.random.default_rng([settings.seed, num_old, 2]),
+        original_counts=tuple(original_counts),
     )
 
 

@@ -3,6 +3,8 @@
 The teacher comes first, the student second; no gradient reaches the teacher.
 """
 
+import reprlib
+
 import keras
 import numpy as np
 from keras import ops, tree
@@ -44,6 +46,55 @@ def logit_distillation(teacher_logits, student_logits, temperature=2.0):
     # p and q both sum to 1, so `q - p` adds 0 to the loss. But it makes the gradient cancel term by
     # term: at equal logits it is exactly 0 instead of rounding noise.
     return temperature**2 * ops.sum(p * (log_p - log_q) + q - p, axis=-1)
+
+
+def distribution_aware_distillation(teacher_logits, student_logits, lost_counts, temperature=2.0):
+    """Computes logit distillation that is stronger for classes that lost more of their images.
+
+    With d the lost images of each old class, w = d / |d| (Euclidean), and r the entropy of d over
+    log(old classes), 1 where all lost alike, it is
+
+    r * logit_distillation(teacher, student) + (1 - r) * logit_distillation(teacher, blend),
+
+    where blend = w * student + (1 - w) * teacher, class by class.
+
+    Args:
+        teacher_logits: raw logits, (batch, old classes).
+        student_logits: raw logits, (batch, classes); the first columns are the teacher's classes.
+        lost_counts: d, (old classes,), numbers of 0 or more.
+        temperature: T, positive.
+
+    Returns:
+        The loss of each sample, (batch,), float32 or wider. In the second part, a class that lost
+        nothing gets a gradient of 0; where all lost alike, or none anything, it is the first part.
+
+    Raises:
+        UserError: there is not one count per old class, or as of `logit_distillation`.
+
+    Reference:
+        He, "Gradient Reweighting: Towards Imbalanced Class-Incremental Learning" (CVPR 2024,
+        arXiv 2402.18528), as in the author's code, but for the entropy of the teacher.
+    """
+    teacher, student = _constant_and_variable(teacher_logits, student_logits)
+    lost = np.asarray(lost_counts, "float64")
+    if lost.shape != (teacher.shape[-1],) or (lost < 0).any():
+        raise UserError(
+            f"lost_counts must be 0 or more, one for each of the teacher's {teacher.shape[-1]} "
+            f"classes. Received: lost_counts={reprlib.repr(lost.tolist())}"
+        )
+    balance = lost_balance(lost)
+    weights = ops.cast(lost / max(np.linalg.norm(lost), 1e-12), student.dtype)
+    blend = weights * student[..., : len(lost)] + (1 - weights) * teacher
+    plain = logit_distillation(teacher, student, temperature)
+    return balance * plain + (1 - balance) * logit_distillation(teacher, blend, temperature)
+
+
+def lost_balance(lost_counts) -> float:
+    """Computes the entropy of the lost images' shares over its largest value, 0 to 1."""
+    shares = np.asarray(lost_counts, "float64") + 1e-3  # as in the author's code
+    shares /= shares.sum()
+    entropy = -np.sum(shares * np.log(shares))
+    return float(entropy / np.log(len(shares))) if len(shares) > 1 else 1.0
 
 
 def less_forget(teacher_features, student_features):

@@ -66,3 +66,9 @@ def check_temperature(temperature):
         raise UserError(
             f"temperature must be a positive number. Received: temperature={temperature!r}"
         )
+
+
+def check_q(q):
+    """Raises a `UserError` unless q is a number above 0 and at most 1."""
+    if not (is_number(q) and 0 < q <= 1):
+        raise UserError(f"q must be a number above 0 and at most 1. Received: q={q!r}")

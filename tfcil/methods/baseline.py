@@ -11,6 +11,7 @@ from pydantic import Field
 from tfcil.components.facts import MethodFacts
 from tfcil.components.sections import NonNegative
 from tfcil.methods.shared import terms
+from tfcil.methods.shared.reweighted import OUTPUT, reweighted_phase
 
 FACTS = MethodFacts()
 
@@ -22,14 +23,21 @@ class Options(terms.Options):
     distillation_scale: Literal["constant", "old_fraction"] = Field(
         "old_fraction", description="old_fraction multiplies the factor by old/seen classes"
     )
+    reweighting: Literal["none", "official", "symmetric"] = Field(
+        "none", description="the gradients of the head as of dgr; its task_ratio, or none"
+    )
 
 
 def learn(task, train, options):
     """Trains the grown network on both terms."""
+    reweighted = options.reweighting != "none"
+    output = OUTPUT if reweighted else "logits"
     phase_terms = [
         task.classification(),
-        terms.logit_distillation_term(options.temperature, weight(task, options)),
+        terms.logit_distillation_term(options.temperature, weight(task, options), output),
     ]
+    if reweighted:
+        return train(task, reweighted_phase(task, phase_terms, options.reweighting))
     return train(task, task.phase(phase_terms))
 
 

@@ -4,6 +4,8 @@
 and loss only, and no task depends on options of unused components. DVC's templates can't say that.
 """
 
+import sys
+
 from tfcil.components.code import code_digest
 from tfcil.config.settings import TaskSettings
 from tfcil.files import write_atomically, write_json
@@ -11,7 +13,9 @@ from tfcil.stages.layout import START, Layout
 
 
 def recipes(layout: Layout, params) -> None:
-    """Writes recipes/: one file per task."""
+    """Writes recipes/: one file per task. Tells what of the options is hardly meant."""
+    for warning in params.choice().warnings:
+        print(warning, file=sys.stderr)
     with write_atomically(layout.recipe(START).parent) as folder:
         for key in params.tasks:
             write_json(folder / f"{key}.json", settings_of(params, key).model_dump())

@@ -54,6 +54,7 @@ def train(layout: Layout, params, key: str) -> None:
             settings,
             lambda row, epochs: (show(row, epochs), write_scalars(row)),
             checkpoint,
+            memory.original_counts,
         )
     log = stopwatch.log(key, curve)
     features = forward(expose(student, FEATURES), images)[FEATURES]

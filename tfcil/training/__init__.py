@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "checkpoint": ["Checkpoint"],
         "phase": ["Batch", "BeforeStep", "Phase", "Term", "Transform"],
+        "reweighting": ["HeadReweighting", "column_factors"],
         "samplers": ["Balanced", "Joined", "Shuffled"],
         "determinism": ["make_deterministic"],
         "task": ["Task"],

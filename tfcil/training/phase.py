@@ -44,7 +44,7 @@ class Term:
         size: function of the labels of the whole batch, a NumPy array, that returns the number the
             sum of the values is divided by; by default the images of the batch.
         reads: outputs of the student that `values` needs: of "logits", "features", "maps",
-            "scores", "scale", and those that a student names itself.
+            "scores", "scale", "norms", and those that a student names itself.
         teacher_reads: outputs of the teacher that `values` needs.
         before_step: function of a `Preparation` that returns a `BeforeStep`, for a term that
             learns something of its own between the steps.
@@ -105,7 +105,12 @@ class Transform:
 
     Transforms run one after the other on the gradient of the whole batch, over all devices. The
     state is part of the compiled step and of the checkpoint. This base class changes nothing.
+
+    Attributes:
+        before_decay: whether it sees gradients without coupled weight decay.
     """
+
+    before_decay = False
 
     def init(self, variables) -> list:
         """Returns the state before the first step, a list of NumPy arrays.
@@ -141,7 +146,8 @@ class Phase:
         sampler: which images a step sees; by default every image of the task once per epoch.
         trainable: function of a layer that tells whether this phase trains it; `None`: all layers
             that are not frozen. Batch normalisation that is not trained keeps its statistics.
-        transforms: `Transform`s of the gradients, after coupled weight decay.
+        transforms: `Transform`s of the gradients, after coupled weight decay unless they say
+            `before_decay`.
     """
 
     name: str

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tfcil import classifier
+from tfcil import classifier, losses
 from tfcil.errors import UserError
-from tfcil.training.phase import Phase
+from tfcil.training.phase import Phase, Term
 
 
 class Selected:
@@ -59,6 +59,7 @@ class Task:
         finetuning: function of (task, classifier) that returns the `Phase` of the method's balanced
             fine-tuning, or `None`: the usual one.
         reserved: `Task` of the images that the correction keeps from the training, or `None`.
+        original_counts: images that each old class came with; 0, or missing at the end: unknown.
     """
 
     teacher: Any
@@ -73,6 +74,7 @@ class Task:
     generator: Any
     finetuning: Callable | None = None
     reserved: Any = None
+    original_counts: tuple[int, ...] = ()
 
     @property
     def num_seen(self) -> int:
@@ -83,6 +85,14 @@ class Task:
     def class_counts(self) -> tuple[int, ...]:
         """Images of each seen class, exemplars included."""
         return tuple(np.bincount(self.labels, minlength=self.num_seen).tolist())
+
+    @property
+    def old_counts(self) -> np.ndarray:
+        """Images that each old class came with, (num_old,); where unknown, its exemplars."""
+        came = np.zeros(self.num_old, "int64")
+        known = self.original_counts[: self.num_old]
+        came[: len(known)] = known
+        return np.maximum(came, self.class_counts[: self.num_old])
 
     def only(self, indices):
         """Returns the task with some of its images; its counts follow.
@@ -99,6 +109,8 @@ class Task:
     def phase(self, terms, student=None, name="main", **others):
         """Returns a phase by the task's recipe, with the task's teacher.
 
+        A recipe with `norm_alignment` adds its term.
+
         Args:
             terms: the addends of the loss.
             student: the model to train; by default the teacher with a larger head.
@@ -106,7 +118,11 @@ class Task:
             others: fields of `Phase`.
         """
         others = {"recipe": self.recipe, "teacher": self.teacher} | others
-        return Phase(name, student or self.grown(), terms, **others)
+        return Phase(name, student or self.grown(), terms + self._regularisers(others), **others)
+
+    def _regularisers(self, others):
+        weight = others["recipe"].norm_alignment
+        return [norm_alignment_term(weight, self.num_old)] if weight and self.num_old else []
 
     def grown(self, columns=None):
         """Makes a student: the teacher with a larger head; see `tfcil.classifier.grown`."""
@@ -123,6 +139,15 @@ class Task:
     def new(self):
         """Returns the task with the images of its new classes alone."""
         return self.only(np.flatnonzero(self.labels >= self.num_old))
+
+
+def norm_alignment_term(weight, num_old) -> Term:
+    """Returns the regulariser of the norms of a linear head; see `losses.norm_alignment`."""
+
+    def values(batch):
+        return losses.norm_alignment(batch.student["norms"], num_old)
+
+    return Term("norm_alignment", weight, values, reads=("norms",))
 
 
 def check_labels(labels, num_old, earlier) -> tuple[int, tuple[int, ...]]:

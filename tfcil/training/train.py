@@ -104,7 +104,12 @@ class Training:
         trainable = self.student.trainable_variables
         self.optimizer, first = make_optimizer(recipe, self.rates, trainable, phase.transforms)
         self._average = MovingAverage(recipe.ema * self.plan.steps) if recipe.ema else None
-        self._transforms = [*first, *phase.transforms, *filter(None, [self._average])]
+        self._transforms = [
+            *(one for one in phase.transforms if one.before_decay),
+            *first,
+            *(one for one in phase.transforms if not one.before_decay),
+            *filter(None, [self._average]),
+        ]
         states = [one.init(trainable) for one in self._transforms]
         self._sizes = [len(state) for state in states]
         self.transform_state = [_variable(value) for state in states for value in state]
@@ -237,10 +242,13 @@ def _classifier_of(student):
 
 def _exposed(student, terms):
     """Returns the student with a dictionary of outputs: the logits and what the terms read."""
-    if isinstance(student.output, dict):
+    own = student.output if isinstance(student.output, dict) else {}
+    read = dict.fromkeys(name for term in terms for name in ("logits", *term.reads))
+    others = [name for name in read if name not in own]
+    if not others:
         return student
-    read = [name for term in terms for name in term.reads]
-    return expose(student, *dict.fromkeys(["logits", *read]))
+    exposed = expose(_classifier_of(student), *others)
+    return keras.Model(student.input, own | exposed.output) if own else exposed
 
 
 def _teacher(phase):

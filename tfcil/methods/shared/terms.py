@@ -16,14 +16,14 @@ class Options(facts.Options):
     temperature: Positive = Field(2.0, description="T of the distillation of logits")
 
 
-def logit_distillation_term(temperature, weight):
-    """Returns T^2 KL of the teacher's softened predictions over the old classes."""
+def logit_distillation_term(temperature, weight, output="logits"):
+    """Returns T^2 KL of the teacher's softened predictions; `output` names the student's logits."""
 
     def values(batch):
-        taught, logits = batch.teacher["logits"], batch.student["logits"]
+        taught, logits = batch.teacher["logits"], batch.student[output]
         return losses.logit_distillation(taught, logits, temperature)
 
-    return Term(DISTILLATION, weight, values, teacher_reads=("logits",))
+    return Term(DISTILLATION, weight, values, reads=(output,), teacher_reads=("logits",))
 
 
 def taskwise_distillation_term(temperature, weight, tasks):
