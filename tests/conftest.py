@@ -1,6 +1,7 @@
 """Where tests find the numbers and images they are checked against."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,13 @@ SHARED = ROOT.parent / "shared"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Seeds TensorFlow: with deterministic operations, which stay on in a process, it insists."""
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].random.set_seed(0)
 
 
 @pytest.fixture
