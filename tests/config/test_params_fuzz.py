@@ -103,6 +103,8 @@ def test_what_no_key_takes_is_refused(path, value):
 @example(("options",), "\x1e", [])
 @example(("options",), "x" * 100000, {})
 @example(("tasks",), "01\n", {})
+@example(("tasks", "00"), "int", [])
+@example((), "int", [])
 def test_one_key_too_many_is_refused_and_named(path, name, value):
     if name not in section_at(DEFAULT, path) and not is_known(path, name):
         told = told_by(changed(DEFAULT, {(*path, name): value}))

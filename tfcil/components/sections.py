@@ -43,7 +43,10 @@ def _describe(problems: list[dict], root: type[Section], under: str) -> list[str
     by_path: dict[tuple, list[dict]] = {}
     for problem in problems:
         # pydantic adds the branch of a union ("int", "list[str]") to the path of the key.
-        path = tuple(part for part in map(str, problem["loc"]) if not _UNION_BRANCH.match(part))
+        parts = [str(part) for part in problem["loc"]]
+        # An unknown key stays, even if it is called "int".
+        unknown = [parts.pop()] if problem["type"] == "extra_forbidden" else []
+        path = (*(part for part in parts if not _UNION_BRANCH.match(part)), *unknown)
         by_path.setdefault(path, []).append(problem)
     return [_line(path, problems, root, under) for path, problems in by_path.items()]
 
