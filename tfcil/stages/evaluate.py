@@ -46,8 +46,7 @@ def evaluate(layout: Layout, params, key: str) -> None:
                 for rule, predicted in predictions.items()
             },
             "confusion": confusion.tolist(),
-            # Images that an earlier version has prepared come without.
-            "class_sizes": [size for one in seen for size in one.get("class_sizes", ())],
+            "class_sizes": [size for one in seen for size in one["class_sizes"]],
             "measures": _defined(
                 {name: measure.compute(evidence) for name, measure in all_measures().items()}
             ),
