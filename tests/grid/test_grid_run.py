@@ -12,7 +12,7 @@ from tiny_grid import write_grid
 
 from tfcil.cli import main
 from tfcil.files import read_json, write_json
-from tfcil.grid.kept import restore
+from tfcil.grid.kept import keep, restore
 from tfcil.grid.plan import load_grid, plan_runs
 from tfcil.grid.pool import ENVIRONMENT
 
@@ -107,6 +107,11 @@ def test_a_clone_goes_on_from_the_records_next_to_the_page(grid, tmp_path, monke
     runs = plan_runs(changed, "tiny.yaml", tmp_path / "elsewhere")[:2]
     restore(changed, runs)
     assert [run.finished for run in runs] == [True, False]
+    before = read_json("results/tiny.json")
+    keep(
+        load_grid("tiny.yaml"), plan_runs(load_grid("tiny.yaml"), "tiny.yaml", tmp_path / "no"), {}
+    )
+    assert read_json("results/tiny.json") == before  # nobody's records are lost
 
 
 def test_figures_of_other_code_are_told(grid, tmp_path, monkeypatch, capsys):

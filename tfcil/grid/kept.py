@@ -31,13 +31,18 @@ def records_of_bases(grid, runs, folder) -> dict[str, dict]:
 
 
 def keep(grid, runs, bases) -> None:
-    """Writes the records of all finished runs, and those of the first tasks by their names."""
-    records = {
+    """Writes the records of all finished runs, and those of the first tasks by their names.
+
+    Records of other runs of the grid, which the file has already, stay.
+    """
+    before, planned = _read(grid), {_settings_of(run) for run in runs}
+    records = {key: record for key, record in before["runs"].items() if key in planned}
+    records |= {
         _settings_of(run): {"variant": run.variant, "seed": run.seed, "record": run.record()}
         for run in runs
         if run.finished
     }
-    write_json(_file_of(grid), {"runs": records, "bases": bases})
+    write_json(_file_of(grid), {"runs": records, "bases": before["bases"] | bases})
 
 
 def _settings_of(run) -> str:
