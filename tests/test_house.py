@@ -25,7 +25,7 @@ NO_FRAMEWORK = (
 )
 # What decides whether a params.yaml is right: it is checked before anybody waits for TensorFlow.
 READ_WITHOUT_FRAMEWORK = (*NO_FRAMEWORK, "classification", "methods", "corrections")
-LOADED_TO_TRAIN = {"classification.shared.coefficient"}
+LOADED_TO_TRAIN = {"classification.shared.coefficient", "classification.shared.supervision"}
 OPS_ONLY = ("losses", "layers", "backbones", "methods", "corrections")
 KERAS_OVERRIDES = {"build", "call", "compute_output_spec", "get_config"}
 SECONDS = 1.0  # of a processor, to load and check params.yaml

@@ -32,8 +32,8 @@ def losses(loss, counts, labels, logits, num_old=1, alpha=1.0, **options):
     """The value of each sample."""
     term = task_of(num_old, counts, loss=loss, **options).classification()
     assert (term.name, term.weight, term.size(labels)) == ("classification", 1, len(labels))
-    scalars = {"alpha": tf.constant(alpha)}
-    batch = Batch(tf.constant(labels, "int32"), {"logits": logits}, scalars=scalars)
+    told = {"alpha": tf.constant(alpha), "weights": tf.ones(len(counts))}
+    batch = Batch(tf.constant(labels, "int32"), {"logits": logits}, told=told)
     return term.values(batch).numpy()
 
 

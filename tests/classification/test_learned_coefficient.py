@@ -148,11 +148,11 @@ def updated(found, times=1, rate=1.0):
     batch = pixels(*[NEW] * 8), np.ones(8, "int32"), np.zeros((8, 3), "int32")
     for step in range(times):
         found.update(step, *batch, np.float32(rate))
-    return found.scalars()["alpha"]
+    return found.told()["alpha"]
 
 
 def test_it_starts_at_the_balanced_softmax():
-    assert coefficient([0, 0], *images_of(2, 20)).scalars() == {"alpha": 1}
+    assert coefficient([0, 0], *images_of(2, 20)).told() == {"alpha": 1}
 
 
 def test_it_falls_where_old_images_are_taken_for_new_ones():
@@ -199,7 +199,7 @@ def test_its_variables_are_all_that_it_remembers():
     updated(first, times=2)
     for one, other in zip(second.variables, first.variables, strict=True):
         one.assign(other)
-    assert second.scalars() == first.scalars()
+    assert second.told() == first.told()
     assert updated(second) == updated(first)
 
 

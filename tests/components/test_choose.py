@@ -8,7 +8,7 @@ from tfcil.components.registry import find, names
 from tfcil.config.settings import Method, choose
 from tfcil.errors import UserError
 
-BALANCED = ("bsce", "meta_bsce", "relaxed_bsce")
+BALANCED = ("bsce", "meta_bsce", "relaxed_bsce", "tal")
 BOUNDED = ("gce", "rjm")
 MEMORY = {"finetune": 0, "lwf": 0}  # of the methods without one
 
@@ -167,7 +167,7 @@ def test_the_default_correction_is_as_published_and_dropped_with_a_balanced_soft
     assert corrections_of(name) == PUBLISHED[name]
     if name in ONLY_CE:
         return
-    for loss in {"bsce", "relaxed_bsce"} if name in MEMORY else BALANCED:
+    for loss in {"bsce", "relaxed_bsce", "tal"} if name in MEMORY else BALANCED:
         assert corrections_of(name, loss) is None
 
 

@@ -27,7 +27,7 @@ DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
             "method.loss",
             "focal",
             "method.loss: expected one of bce, bsce, ce, gce, meta_bsce, nca, relaxed_bsce, rjm, "
-            "or module:PATH. Received: method.loss=focal",
+            "tal, or module:PATH. Received: method.loss=focal",
         ),
         ("method.loss", "meta-bsce", "(did you mean meta_bsce?). Received: method.loss=meta-bsce"),
         ("method.name", "basline", "(did you mean baseline?)"),

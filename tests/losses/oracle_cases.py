@@ -7,6 +7,7 @@ from formulas import entropy, softmax
 from keras import ops
 
 from tfcil import layers, losses
+from tfcil.classification.shared.supervision import balanced_supervision
 
 
 class Case(NamedTuple):
@@ -113,6 +114,29 @@ def gce(oracle):
             stored[f"{name}_loss_mean"],
             [stored[f"{name}_grad"]],
         )
+
+
+def tal(oracle):
+    """The authors' code in float64 PyTorch; the weights follow from the supervision before."""
+    stored = oracle("tal")
+    for name in names(stored, "_supervision"):
+        exponent = float(stored[f"{name}_exponent"])
+        supervision = stored[f"{name}_supervision"]
+        balanced = balanced_supervision(supervision.shape[1], exponent)
+        for step in (1, 10, 39):
+            weights = (np.maximum(supervision[step - 1], 0) / balanced) ** exponent
+            labels = stored[f"{name}_labels"][step]
+
+            def value(z, labels=labels, weights=weights):
+                return ops.sum(losses.temporal_adjusted_crossentropy(labels, z, weights))
+
+            yield Case(
+                f"{name} step {step}",
+                value,
+                [stored[f"{name}_logits"][step]],
+                np.sum(stored[f"{name}_losses"][step]),
+                [stored[f"{name}_gradients"][step]],
+            )
 
 
 def dakd(oracle):
@@ -420,6 +444,7 @@ ALL = {
         balanced_softmax,
         kd,
         gce,
+        tal,
         dakd,
         icarl_bce,
         ssil,

@@ -45,6 +45,7 @@ def train(choice, checkpoint=None, epochs=None):
         ("baseline", "meta_bsce", 1, [1]),
         ("podnet", "nca", 2, [1, 3]),
         ("dgr", "gce", 1, [1]),
+        ("baseline", "tal", 1, [1]),
         ("foster", "ce", 2, [2]),
         ("module:own_method", "ce", 1, [1]),
     ],

@@ -27,7 +27,7 @@ from tfcil.training.train import Trainer
 
 OWN = "module:own_method/ce"  # a method outside the package, whose transform has a state
 METHODS = [f"{name}/{'nca' if name == 'podnet' else 'ce'}" for name in names("method")]
-ON_JAX = [*METHODS, OWN, "icarl/bce", "lucir/meta_bsce", "baseline/gce"]
+ON_JAX = [*METHODS, OWN, "icarl/bce", "lucir/meta_bsce", "baseline/gce", "baseline/tal"]
 RUNS = [*ON_JAX, "baseline/bsce", "dgr/bsce", "lwf/relaxed_bsce"]
 ON_TWO = [run for run in RUNS if not run.endswith("/meta_bsce")]  # which is for one device
 ON_FOUR = [f"{name}/ce/batch_size=6" for name in ("lucir", "ssil", "dgr")]

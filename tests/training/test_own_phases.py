@@ -100,7 +100,7 @@ class Counting(BeforeStep):
         self._seen = keras.Variable(0.0)
         self.variables, self.calls = [self._seen], []
 
-    def scalars(self):
+    def told(self):
         return {"old": float(self._seen.numpy())}
 
     def update(self, step, images, labels, draws, learning_rate):
@@ -116,7 +116,7 @@ def test_a_hook_runs_before_each_step_and_the_terms_see_what_it_tells(task, trai
         hooks.append(Counting(preparation))
         return hooks[-1]
 
-    seen = told("seen", lambda batch: batch.scalars["old"])
+    seen = told("seen", lambda batch: batch.told["old"])
     seen = Term(seen.name, 0.0, seen.values, before_step=before_step)
     phase = task.phase([task.classification(), seen])
     (row,), (model,) = trained(phase)

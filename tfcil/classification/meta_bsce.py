@@ -29,7 +29,7 @@ def term(task, options):
     tau, smoothing = options.tau, task.recipe.label_smoothing
 
     def values(batch):
-        counts = weighted_counts(task, batch.scalars["alpha"])
+        counts = weighted_counts(task, batch.told["alpha"])
         logits = batch.student["logits"]
         return losses.balanced_softmax_crossentropy(batch.labels, logits, counts, tau, smoothing)
 

@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "ranking": ["margin_ranking", "margin_violations", "nca"],
         "robust": ["generalized_crossentropy", "reduced_jeffries_matusita"],
         "separated": ["separated_softmax_crossentropy", "taskwise_distillation"],
+        "temporal": ["temporal_adjusted_crossentropy"],
         "wrapper": ["FunctionLoss"],
     },
 )

@@ -72,10 +72,10 @@ class JaxEngine:
             self._on_device = tuple(map(jnp.asarray, arrays))
         return self._in_calls(iter(steps))
 
-    def step(self, images, labels, draws, sizes, progress, number, scalars, side=None):
+    def step(self, images, labels, draws, sizes, progress, number, told, side=None):
         """Takes one step; see `TensorFlowEngine.step`."""
         one = Step(number, np.arange(len(labels)), draws, sizes, progress, side)
-        curves = self._call(images, labels, [one], 1, scalars)
+        curves = self._call(images, labels, [one], 1, told)
         # Read by whoever needs them: reading waits for the step.
         return {name: curves[name][0] for name in self._names}
 
@@ -97,12 +97,12 @@ class JaxEngine:
         for one in running:
             yield from self._rows(*one)
 
-    def _call(self, images, labels, steps, length, scalars):
+    def _call(self, images, labels, steps, length, told):
         """Takes steps of one side, filled up to a length; returns arrays (length,) of scalars."""
         filled = [step[:-1] for step in (*steps, *[steps[-1]] * (length - len(steps)))]
         number, indices, draws, sizes, progress = map(np.stack, zip(*filled, strict=True))
         real = np.arange(length) < len(steps)
-        told = {name: np.full(length, value, "float32") for name, value in scalars.items()}
+        told = {name: np.stack([np.float32(one)] * length) for name, one in told.items()}
         numbers = number.astype("int32"), progress.astype("float32"), told
         self._state, curves = self._run(
             *(steps[0].side, self._state, self._teacher, images, labels),
@@ -133,13 +133,13 @@ class JaxEngine:
     def _take_one(self, side, state, teacher, images, labels, step):
         training, (trainable, frozen, slots, transform_state) = self._training, state
         student, taught = training.models[side]
-        draws, sizes, number, progress, scalars = step
+        draws, sizes, number, progress, told = step
         images = resize(augment(images, draws, training.plan.augmentation), side)
         taught = teacher and taught.stateless_call(*teacher, images, training=False)[0]
 
         def loss_of(trainable):
             outputs, new = student.stateless_call(trainable, frozen, images, training=True)
-            batch = Batch(labels, outputs, taught, progress, scalars)
+            batch = Batch(labels, outputs, taught, progress, told)
             size = training.plan.sampler.size
             loss, curve = objective(training.terms, sizes, size, batch)
             return loss, (curve, new)

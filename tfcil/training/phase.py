@@ -23,14 +23,14 @@ class Batch(NamedTuple):
         student: the student's outputs by their names.
         teacher: the teacher's, or `None`.
         progress: scalar from 0 to 1, the part of the phase's steps already taken.
-        scalars: dictionary of the numbers that the terms' `BeforeStep`s give.
+        told: dictionary of what the terms' `BeforeStep`s tell.
     """
 
     labels: Any
     student: dict
     teacher: dict | None = None
     progress: Any = 0.0
-    scalars: dict | None = None
+    told: dict | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class BeforeStep:
 
     variables = ()
 
-    def scalars(self) -> dict[str, float]:
-        """Returns the numbers that terms see as `batch.scalars` and that the curve shows."""
+    def told(self) -> dict:
+        """Returns what terms see as `batch.told`: arrays, and numbers that the curve shows."""
         return {}
 
     def update(self, step, images, labels, draws, learning_rate) -> None:
@@ -93,9 +93,9 @@ class BeforeStep:
 
         Args:
             step: number of the step in the phase.
-            images: (batch, height, width, channels) uint8.
-            labels: (batch,) int32.
-            draws: how the images are augmented.
+            images: (share, height, width, channels) uint8, of the devices of this machine.
+            labels: (batch,) int32, of all devices.
+            draws: (share, k) how the images are augmented.
             learning_rate: of the step.
         """
 

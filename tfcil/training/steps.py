@@ -76,9 +76,10 @@ def one_by_one(training, engine, steps, task):
     # The next images are read while a step is taken.
     for step, images in map_in_order(with_images, steps, threads=1):
         number, indices, draws, sizes, progress, side = step
-        batch = (images, labels[indices[share]], draws[share])
         if training.hooks:
             engine.write_back()
             for hook in training.hooks:
-                hook.update(number, *batch, training.rates[number])
-        yield engine.step(*batch, sizes, progress, number, training.scalars(), side)
+                rate = training.rates[number]
+                hook.update(number, images, labels[indices], draws[share], rate)
+        batch = (images, labels[indices[share]], draws[share])
+        yield engine.step(*batch, sizes, progress, number, training.told(), side)

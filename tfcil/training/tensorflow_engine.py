@@ -47,7 +47,7 @@ class TensorFlowEngine:
         """Takes the `Step`s of an epoch, and yields the scalars of each for the curve."""
         return one_by_one(self._training, self, steps, task)
 
-    def step(self, images, labels, draws, sizes, progress, number, scalars, side=None):
+    def step(self, images, labels, draws, sizes, progress, number, told, side=None):
         """Takes one step.
 
         Args:
@@ -57,7 +57,7 @@ class TensorFlowEngine:
             sizes: (terms,) what the sum of each term's values is divided by.
             progress: part of the phase's steps already taken.
             number: of the step in the phase.
-            scalars: dictionary of numbers, see `Batch`.
+            told: dictionary of numbers and arrays, see `Batch`.
             side: to which the images are resized, or `None`.
 
         Returns:
@@ -76,9 +76,9 @@ class TensorFlowEngine:
 
         # As tensors: a Python number would be traced again for every value.
         numbers = [tf.constant(one, tf.float32) for one in (sizes, progress)]
-        scalars = {name: tf.constant(value, tf.float32) for name, value in scalars.items()}
+        told = {name: tf.constant(value, tf.float32) for name, value in told.items()}
         return self._run(
-            side, *map(split, (images, labels, draws)), *numbers, tf.constant(number), scalars
+            side, *map(split, (images, labels, draws)), *numbers, tf.constant(number), told
         )
 
     def write_back(self):
@@ -93,14 +93,14 @@ class TensorFlowEngine:
         }
 
     def _run_on_one(
-        self, student, teacher, side, images, labels, draws, sizes, progress, number, scalars
+        self, student, teacher, side, images, labels, draws, sizes, progress, number, told
     ):
         images = resize(augment(images, draws, self._training.plan.augmentation), side)
         taught = None if teacher is None else teacher(images, training=False)
         variables = student.trainable_variables
         with tf.GradientTape() as tape:
             outputs = student(images, training=True)
-            batch = Batch(labels, outputs, taught, progress, scalars)
+            batch = Batch(labels, outputs, taught, progress, told)
             loss, curve = objective(self._training.terms, sizes, self._batch_size, batch)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._update(gradients, variables, number)

@@ -157,9 +157,9 @@ class Training:
             new_state, first = [*new_state, *own], first + size
         return gradients, new_state
 
-    def scalars(self) -> dict[str, float]:
+    def told(self) -> dict:
         """Returns what the terms' hooks tell them."""
-        return {name: value for hook in self.hooks for name, value in hook.scalars().items()}
+        return {name: value for hook in self.hooks for name, value in hook.told().items()}
 
 
 def fit(training, task, on_epoch=None, epochs_before=0, checkpoint=None):
@@ -192,7 +192,8 @@ def fit(training, task, on_epoch=None, epochs_before=0, checkpoint=None):
         _check_finite(means["loss"], epoch, plan.epochs)
         seen = len(steps) * plan.sampler.size
         row = {"epoch": epochs_before + epoch + 1, "phase": training.name, "images": seen}
-        curve.append(row | means | training.scalars())
+        numbers = {name: one for name, one in training.told().items() if not np.ndim(one)}
+        curve.append(row | means | numbers)
         if checkpoint:
             engine.write_back()
             checkpoint.save(training.name, kept, curve)

@@ -45,7 +45,7 @@ class LearnedCoefficient(BeforeStep):
         self._gradient = _compiled(self._gradient_of_alpha)
         self.variables = [self._log_alpha, *self._adam.variables]
 
-    def scalars(self):
+    def told(self):
         """Returns `alpha`."""
         return {"alpha": float(np.exp(ops.convert_to_numpy(self._log_alpha)))}
 
