@@ -1,0 +1,41 @@
+"""lda: linear discriminant analysis, class means and one covariance; nothing is trained.
+
+Reference: for class-incremental learning with a frozen network Hayes & Kanan, "Lifelong Machine
+Learning with Deep Streaming Linear Discriminant Analysis" (arXiv 1909.01520).
+"""
+
+from pydantic import Field
+
+from tfcil.components.facts import MethodFacts
+from tfcil.components.recipe import Fraction
+from tfcil.methods.shared import closed_form
+from tfcil.methods.shared.statistics import covariance, discriminant_head, gaussian_loss
+
+FACTS = MethodFacts(closed_form=True, removes_prior="its equal classes")
+SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+
+
+class Options(closed_form.Options):
+    """Options of lda."""
+
+    shrinkage: Fraction | None = Field(
+        None,
+        description="part of the covariance that is its mean variance; null: the likeliest for "
+        "images held out",
+    )
+
+
+def learn(task, train, options):
+    """Computes means, covariance and the head."""
+
+    def head(kept, held):
+        def loss(shrinkage):
+            return gaussian_loss(covariance(kept, shrinkage), kept.means, held)
+
+        shrinkage = options.shrinkage
+        if shrinkage is None:
+            shrinkage = closed_form.best(SHRINKAGES, loss) if held.counts.any() else SHRINKAGES[-1]
+        whole = kept.plus(held)
+        return discriminant_head(whole, covariance(whole, shrinkage))
+
+    return closed_form.learn(task, train, options, head)

@@ -1,0 +1,31 @@
+"""ncm: the class of the nearest mean feature, of all images of each class; nothing is trained.
+
+With a pretrained network it is SimpleCIL, Zhou et al. (arXiv 2303.07338).
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tfcil.components.facts import MethodFacts
+from tfcil.methods.shared import closed_form
+from tfcil.methods.shared.statistics import nearest_mean_head
+
+FACTS = MethodFacts(closed_form=True, removes_prior="its class means")
+
+
+class Options(closed_form.Options):
+    """Options of ncm."""
+
+    distance: Literal["cosine", "euclidean"] = Field(
+        "cosine", description="of an image from the mean of a class"
+    )
+
+
+def learn(task, train, options):
+    """Computes the means."""
+
+    def head(kept, held):
+        return nearest_mean_head(kept.plus(held), options.distance == "cosine")
+
+    return closed_form.learn(task, train, options, head, with_moment=False)

@@ -1,0 +1,39 @@
+"""ranpac: features projected at random and cut at 0, then ridge regression; nothing is trained.
+
+Reference: McDonnell et al., RanPAC (arXiv 2307.02251).
+"""
+
+from pydantic import Field
+
+from tfcil import classifier
+from tfcil.components.facts import MethodFacts
+from tfcil.components.sections import Positive, PositiveInt
+from tfcil.methods.ridge import fitted_head
+from tfcil.methods.shared import closed_form
+
+FACTS = MethodFacts(closed_form=True)
+
+
+class Options(closed_form.Options):
+    """Options of ranpac."""
+
+    projections: PositiveInt = Field(5000, description="how many; published with 10,000")
+    strength: Positive | None = Field(
+        None,
+        description="of the penalty, by the mean of the squared projections; null: the best for "
+        "images held out",
+    )
+
+
+def learn(task, train, options):
+    """Projects the features by the matrix of the first task, and computes the head."""
+
+    def head(kept, held):
+        return fitted_head(kept, held, options.strength, centred=False)
+
+    projection = classifier.projection_of(task.teacher)
+    if projection is None:
+        dimension = task.teacher.get_layer(classifier.FEATURES).output.shape[-1]
+        shape = dimension, options.projections
+        projection = task.generator.standard_normal(shape).astype("float32")
+    return closed_form.learn(task, train, options, head, project=projection)

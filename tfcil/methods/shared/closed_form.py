@@ -1,0 +1,100 @@
+"""How a method learns whose head follows from statistics: without a step of training.
+
+The network is frozen, so that the statistics of old classes stay those of its features. Only the
+first task may adapt it before.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from tfcil import classifier
+from tfcil.components import facts
+from tfcil.methods.shared.statistics import ClassStatistics
+from tfcil.training.task import Learned
+
+HELD_OUT = 10  # of this many images of a class, one is held out where a strength is chosen
+KEPT, HELD = "kept_", "held_"
+
+
+class Options(facts.Options):
+    """Options of every closed-form method."""
+
+    adapt: bool = Field(
+        False, description="first train the network on the first task, as `base` says"
+    )
+
+
+def learn(task, train, options, head, *, with_moment=True, balanced=False, project=None):
+    """Adds the statistics of the new classes to those before, and computes the head.
+
+    Args:
+        task: the `Task`.
+        train: the `Trainer`.
+        options: `Options`.
+        head: function of two `ClassStatistics`, of most images and of those held out, that returns
+            kernel and bias of the head for all of them.
+        with_moment: whether `head` needs the moment.
+        balanced: whether every class weighs the same in the moment, however many images it has.
+        project: (d, m), to which features are projected and cut at 0; or `None`.
+
+    Returns:
+        The classifier and its statistics.
+    """
+    adapts = options.adapt and not task.num_old
+    model = train(task, task.phase([task.classification()])) if adapts else task.teacher
+    new = task.new()
+    features = new.features(classifier.frozen(model))
+    if project is not None:
+        features = Projected(features, project)
+    counts = np.bincount(new.labels, minlength=task.num_seen)
+    weights = 1 / np.maximum(counts, 1) if balanced else np.ones(task.num_seen)
+    held_out = ranks_in_class(new.labels) % HELD_OUT == HELD_OUT - 1
+    statistics = {}
+    for prefix, chosen in ((KEPT, ~held_out), (HELD, held_out)):
+        rows = np.flatnonzero(chosen)
+        own = ClassStatistics.of(features[rows], new.labels[rows], weights, with_moment)
+        if task.statistics:
+            own = ClassStatistics.of_arrays(task.statistics, prefix).plus(own)
+        statistics[prefix] = own
+    kernel, bias = head(statistics[KEPT], statistics[HELD])
+    arrays = {}
+    for prefix, own in statistics.items():
+        arrays |= own.arrays(prefix)
+    return Learned(classifier.with_head(model, kernel, bias, project), arrays)
+
+
+def best(candidates, loss):
+    """Returns the candidate of the lowest loss, the first of equals.
+
+    Args:
+        candidates: numbers.
+        loss: function of one of them.
+    """
+    return min(candidates, key=loss)
+
+
+def ranks_in_class(labels):
+    """Numbers the images of each class from 0, in their order: (n,)."""
+    order = np.argsort(labels, kind="stable")
+    ranks = np.empty(len(labels), int)
+    ranks[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
+    return ranks
+
+
+class Projected:
+    """Feature vectors after a projection and a ReLU, computed when they are indexed.
+
+    Args:
+        features: float (n, d).
+        projection: (d, m).
+    """
+
+    def __init__(self, features, projection):
+        self._features, self._projection = features, projection
+        self.shape = (len(features), projection.shape[1])
+
+    def __getitem__(self, index):
+        """Reads rows: by a slice as an array, by an array of positions without computing them."""
+        if isinstance(index, slice):
+            return np.maximum(self._features[index] @ self._projection, 0)
+        return Projected(self._features[index], self._projection)
