@@ -136,6 +136,12 @@ def load_npz(path: str | Path, *keys: str) -> list[np.ndarray]:
         return [stored[key] for key in keys]
 
 
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """Reads all arrays of an npz by their names; a missing or damaged one is a `UserError`."""
+    with _readable(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+        return dict(stored)
+
+
 def map_npz(path: str | Path, key: str) -> np.ndarray:
     """Maps an array of an npz that `save_npz` wrote, after a check of all checksums.
 
@@ -170,8 +176,9 @@ def _readable(path, *keys):
     try:
         yield
     except _DAMAGED as error:
+        arrays = f" with the arrays {', '.join(keys)}" if keys else ""
         raise UserError(
-            f"Expected a readable npz file with the arrays {', '.join(keys)} ({error}). "
+            f"Expected a readable npz file{arrays} ({error}). "
             f"Received: path={path}"
         ) from None
 

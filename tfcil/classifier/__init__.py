@@ -13,7 +13,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "adopt": ["adopted", "adopted_backbone"],
         "apart": ["OLD_LOGITS", "with_gradients_apart"],
+        "feature_cache": ["FeatureCache", "features_of"],
         "files": ["open_classifier", "save_classifier"],
+        "frozen": [
+            "frozen",
+            "is_frozen",
+            "projection_of",
+            "trainable_layers",
+            "with_head",
+        ],
         "growth": ["branches", "copied", "drawn", "expanded", "freeze", "frozen_layers", "grown"],
         "heads": ["head_layer", "plain", "read_head"],
         "model": ["FEATURES", "LOGITS", "expose", "num_classes", "resized", "takes", "untrained"],

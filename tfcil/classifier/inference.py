@@ -11,7 +11,7 @@ def forward(model, images, batch_size=250):
 
     Args:
         model: a `keras.Model` with a dictionary of outputs.
-        images: (n, height, width, channels), an array or a memory map.
+        images: (n, ...), an array or a memory map of what the model takes.
         batch_size: images at a time.
 
     Returns:
@@ -26,7 +26,7 @@ def forward(model, images, batch_size=250):
         batch = np.asarray(images[first : first + batch_size])
         size = len(batch)
         # One shape is traced once, so the last batch is filled up and its outputs are cut.
-        batch = np.pad(batch, ((0, batch_size - size), (0, 0), (0, 0), (0, 0)))
+        batch = np.pad(batch, [(0, batch_size - size), *[(0, 0)] * (batch.ndim - 1)])
         for name, values in run(batch).items():
             outputs[name][first : first + size] = keras.ops.convert_to_numpy(values)[:size]
     return outputs

@@ -100,14 +100,15 @@ class Choice:
     def first_task(self) -> dict:
         """Returns what of the components decides the first task: `head`, `loss`, `correction`.
 
-        The method does not: experiments that differ in it share their first task.
+        The method does not, unless it is closed-form: experiments that differ in it share their
+        first task.
         """
         corrected = self.correction if self.correction and self.correction.on_first_task else None
         return {
             "head": self.method.head,
             "loss": Chosen.of_component(self.first_loss),
             "correction": Chosen.of_component(corrected),
-        }
+        } | ({"method": Chosen.of_component(self.method)} if self.method.facts.closed_form else {})
 
     def later_task(self) -> dict:
         """Returns what decides a later task: `head`, `method`, `loss`, `correction`."""

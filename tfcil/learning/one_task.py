@@ -95,14 +95,14 @@ def learned(settings, images, labels, model=None, memory=None, earlier=None, on_
             image_shape=shape, mean=mean, std=std, seed=settings.seed, **dict(settings.model)
         )
     frozen = frozen_layers(model)
-    student, _ = train_task(
+    student = train_task(
         lambda: model,
         Concatenated(images, memory.images),
         np.concatenate([labels, memory.labels]),
         settings.of_task(not num_classes(model), earlier),
         on_epoch,
         original_counts=memory.original_counts,
-    )
+    ).model
     freeze(student, frozen)
     return student, remembered(student, memory, images, labels, settings)
 

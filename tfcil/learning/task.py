@@ -3,23 +3,48 @@
 import contextlib
 import dataclasses
 import random
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfcil.classifier import num_classes, plain, takes
+from tfcil.classifier import features_of, frozen, num_classes, plain, takes
 from tfcil.errors import UserError
+from tfcil.learning.on_features import on_features, suits, with_network
 from tfcil.training.strategy import devices, writes
 from tfcil.training.task import Task, check_labels
 from tfcil.training.train import Trainer
 
 
+class Trained(NamedTuple):
+    """One task, learned.
+
+    Args:
+        model: of all classes, of Keras's own layers only.
+        curve: a dictionary per epoch.
+        statistics: dictionary of the arrays that the method keeps of the classes.
+    """
+
+    model: Any
+    curve: list
+    statistics: dict
+
+
 def train_task(
-    open_teacher, images, labels, settings, on_epoch=None, checkpoint=None, original_counts=()
+    open_teacher,
+    images,
+    labels,
+    settings,
+    on_epoch=None,
+    checkpoint=None,
+    original_counts=(),
+    statistics=None,
+    extract=features_of,
 ):
     """Trains a model on the classes it has no logits for yet.
 
-    The first task has nothing to forget: it is trained on the classification loss alone. A later
-    one is learned by the method. The correction follows, if the settings name one.
+    The first task has nothing to forget: it is trained on the classification loss alone, unless the
+    method is closed-form. A later one is learned by the method. The correction follows, if the
+    settings name one.
 
     Args:
         open_teacher: `() -> model` of the task before, or an untrained one; called in the scope in
@@ -31,9 +56,12 @@ def train_task(
             number of epochs of all phases so far.
         checkpoint: the `Checkpoint` from which a killed training goes on.
         original_counts: images that each old class came with, as far as they are known.
+        statistics: those of the task before, see `Trained`.
+        extract: function of a classifier and images that returns features, such as a
+            `FeatureCache`.
 
     Returns:
-        The trained model, of Keras's own layers only, and its curve: a dictionary per epoch.
+        The `Trained` task.
 
     Raises:
         UserError: where the labels don't fit the teacher, the loss stops being finite, or one of
@@ -46,11 +74,19 @@ def train_task(
         teacher = open_teacher()
         with _seeded(settings.seed, num_classes(teacher)):
             train = Trainer(settings.seed, num_devices, on_epoch, checkpoint)
-            task = _task(teacher, images, np.asarray(labels), settings, original_counts)
-            return _learned(task, train, settings), train.curve
+            task = _task(teacher, images, np.asarray(labels), settings)
+            task = dataclasses.replace(
+                task,
+                original_counts=tuple(original_counts),
+                statistics=statistics or {},
+                extract=extract,
+            )
+            model, statistics = _learned(task, train, settings)
+            return Trained(model, train.curve, statistics)
 
 
 def _learned(task, train, settings):
+    """Learns a task; returns the model and the statistics."""
     method = settings.method and settings.method.load("method")
     loss = settings.loss.load("loss")
     correction = settings.correction and settings.correction.load("correction")
@@ -60,19 +96,30 @@ def _learned(task, train, settings):
         task = dataclasses.replace(task, finetuning=method.defined("finetuning"))
     for one in filter(None, (method, loss, correction)):
         one.defined("check", lambda task: None)(task)
-    if method:
+    network, statistics = task.teacher, {}
+    closed_form = method is not None and method.facts.closed_form
+    by_features = not closed_form and suits(task)
+    if by_features:
+        task = on_features(task)
+    if closed_form:
+        trained, statistics = method.defined("learn")(task, train)
+    elif method:
         trained = method.defined("learn")(task, train)
     else:
         trained = train(task, task.phase([task.classification()]))
     if correction:
         trained = correction.defined("correct")(task, train, trained)
     trained = plain(trained)
+    if by_features:
+        trained = with_network(network, trained)
     for layer in trained.layers:
         layer.trainable = True
-    return trained
+    if closed_form or task.recipe.trainable == "head":
+        frozen(trained)
+    return trained, statistics
 
 
-def _task(teacher, images, labels, settings, original_counts) -> Task:
+def _task(teacher, images, labels, settings) -> Task:
     if not takes(teacher, images.shape[1:]):
         raise UserError(
             f"Expected images {tuple(teacher.input.shape[1:])}, as the model takes them. "
@@ -80,7 +127,8 @@ def _task(teacher, images, labels, settings, original_counts) -> Task:
         )
     num_old = num_classes(teacher)
     num_new, earlier = check_labels(labels, num_old, settings.earlier)
-    if bool(num_old) != (settings.method is not None):
+    closed_form = settings.method and settings.method.load("method").facts.closed_form
+    if not closed_form and bool(num_old) != (settings.method is not None):
         raise UserError(
             "Expected a method for every task but the first. "
             f"Received: a model of {num_old} classes, method={settings.method}"
@@ -96,7 +144,6 @@ def _task(teacher, images, labels, settings, original_counts) -> Task:
         head=settings.head,
         loss=settings.loss.load("loss").defined("term"),
         generator=np.random.default_rng([settings.seed, num_old, 2]),
-        original_counts=tuple(original_counts),
     )
 
 

@@ -12,7 +12,7 @@ from tfcil.methods.shared import closed_form
 from tfcil.methods.shared.statistics import ridge_head, squared_error
 
 FACTS = MethodFacts(closed_form=True)
-STRENGTHS = tuple(10.0**power for power in range(-6, 2))
+STRENGTHS = tuple(10.0**power for power in range(-5, 2))
 
 
 class Options(closed_form.Options):

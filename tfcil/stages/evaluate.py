@@ -1,10 +1,8 @@
 """Stage `evaluate@KEY`: tests a task's model on images of all classes seen so far."""
 
-import functools
-
 import numpy as np
 
-from tfcil.classifier import FEATURES, LOGITS, expose, forward, num_classes, open_classifier, takes
+from tfcil.classifier import FeatureCache, num_classes, open_classifier, takes
 from tfcil.data.store import Concatenated, read_images
 from tfcil.errors import UserError
 from tfcil.evaluation.evidence import Evidence
@@ -29,7 +27,11 @@ def evaluate(layout: Layout, params, key: str) -> None:
     images = Concatenated(*(part[0] for part in parts))
     labels = np.concatenate([part[1] for part in parts])
     model = _open(layout.model(key), images.shape[1:], labels.max() + 1)
-    run = functools.partial(forward, expose(model, LOGITS, FEATURES))
+    cache = FeatureCache(layout.cache)
+
+    def run(images):
+        return cache.outputs(model, images)
+
     evidence = Evidence(run, images, labels, ExemplarMemory.load(layout.memory(key)))
     predictions = _defined({name: rule.predict(evidence) for name, rule in all_rules().items()})
     first = np.cumsum([0, *(one["images"] for one in seen[:-1])])

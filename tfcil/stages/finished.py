@@ -24,6 +24,7 @@ def inputs_digest(layout, params, key: str) -> str:
     """Computes the digest of everything that a task's training depends on."""
     before = params.tasks[key].after
     files = [layout.recipe(key), layout.model(before), layout.memory(before)]
+    files.append(layout.statistics(before))
     files += sorted(layout.train_images(key).glob("*"))
     surroundings = [
         code_digest("tfcil.stages.train"),  # that of the components is in the settings
@@ -39,7 +40,8 @@ def inputs_digest(layout, params, key: str) -> str:
 
 def outputs_digests(layout, key: str) -> dict[str, str]:
     """Computes the digest of each file that a training writes, by name; its log is left out."""
-    files = (layout.model(key), layout.class_names(key), layout.features(key), layout.curve(key))
+    written = (layout.model, layout.class_names, layout.features, layout.statistics, layout.curve)
+    files = [path(key) for path in written]
     return {file.relative_to(layout.root).as_posix(): _digest(file) for file in files}
 
 

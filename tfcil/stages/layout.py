@@ -34,8 +34,10 @@ class Layout:
     curve = _per_task("curves", ".csv")  # loss and accuracy after each epoch
     log = _per_task("logs", ".json")  # time, memory, versions and hardware of the training
     memory = _per_task("memory", ".npz")  # the exemplars kept after the task, or after START
+    statistics = _per_task("statistics", ".npz")  # kept of the classes beside images
     evaluation = _per_task("evaluation", ".json")  # counts of predictions, and measures
     metrics = _path("metrics.json")  # figures of the whole experiment
+    cache = _path("cache")  # features of frozen networks; may be deleted
     report = _path("report")  # folder of the page, its tables and its picture
 
     @classmethod

@@ -7,7 +7,7 @@ import keras
 
 from tfcil.classifier import save_classifier, untrained
 from tfcil.exemplars import ExemplarMemory
-from tfcil.files import read_json
+from tfcil.files import read_json, save_npz
 from tfcil.stages.layout import START, Layout
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -15,7 +15,7 @@ INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 
 
 def start(layout: Layout, params) -> None:
-    """Writes models/start.keras and memory/start.npz; reads `seed` and `model`."""
+    """Writes models/start.keras, memory/start.npz and statistics/start.npz; reads `seed` and `model`."""
     warning = bfloat16_warning(params.model.precision, keras.distribution.list_devices())
     if warning:
         print(warning, file=sys.stderr)
@@ -29,6 +29,7 @@ def start(layout: Layout, params) -> None:
     )
     save_classifier(model, layout.model(START))
     ExemplarMemory.empty(images["shape"]).save(layout.memory(START))
+    save_npz(layout.statistics(START))
 
 
 def bfloat16_warning(precision: str, devices, cpuinfo: str | None = None) -> str | None:

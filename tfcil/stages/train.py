@@ -7,14 +7,14 @@ import sys
 import keras
 import numpy as np
 
-from tfcil.classifier import FEATURES, expose, forward, open_classifier, save_classifier
+from tfcil.classifier import FeatureCache, open_classifier, save_classifier
 from tfcil.config.settings import TaskSettings
 from tfcil.console import training_progress
 from tfcil.data.encoded import EncodedImages
 from tfcil.data.store import Concatenated, read_facts, read_images
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
-from tfcil.files import read_json, save_npz, write_atomically, write_json
+from tfcil.files import read_json, read_npz, save_npz, write_atomically, write_json
 from tfcil.learning.task import train_task
 from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
@@ -41,13 +41,14 @@ def train(layout: Layout, params, key: str) -> None:
     layout.checkpoint(before).unlink(missing_ok=True)
     checkpoint = Checkpoint(layout.checkpoint(key), inputs)
     images, labels, memory = _read(layout, key, before, sum(settings.earlier or ()))
+    extract = FeatureCache(layout.cache)
     stopwatch = Stopwatch()
     with (
         _named(title),
         training_progress(title) as show,
         scalars(layout.tensorboard(params.tensorboard, key)) as write_scalars,
     ):
-        student, curve = train_task(
+        student, curve, statistics = train_task(
             lambda: open_classifier(layout.model(before)),
             Concatenated(images, memory.images),
             np.concatenate([labels, memory.labels]),
@@ -55,12 +56,15 @@ def train(layout: Layout, params, key: str) -> None:
             lambda row, epochs: (show(row, epochs), write_scalars(row)),
             checkpoint,
             memory.original_counts,
+            read_npz(layout.statistics(before)),
+            extract,
         )
     log = stopwatch.log(key, curve)
-    features = forward(expose(student, FEATURES), images)[FEATURES]
+    features = extract(student, images)
     save_classifier(student, layout.model(key))
     write_json(layout.class_names(key), read_facts(layout.train_images(key)))
     save_npz(layout.features(key), features=features, labels=labels)
+    save_npz(layout.statistics(key), **statistics)
     _write_curve(layout.curve(key), curve)
     log |= {"inputs": inputs, "outputs": outputs_digests(layout, key)}
     write_json(layout.log(key), log)

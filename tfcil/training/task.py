@@ -1,8 +1,8 @@
 """The task at hand: what a method or a correction knows, and what it makes students of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,18 @@ class Selected:
         return self._rows.cropped(self._indices[positions], draws)
 
 
+class Learned(NamedTuple):
+    """What a closed-form method returns.
+
+    Args:
+        classifier: the model of all classes.
+        statistics: dictionary of the arrays that the next task needs.
+    """
+
+    classifier: Any
+    statistics: dict
+
+
 @dataclass(frozen=True)
 class Task:
     """One task and its images.
@@ -60,6 +72,8 @@ class Task:
             fine-tuning, or `None`: the usual one.
         reserved: `Task` of the images that the correction keeps from the training, or `None`.
         original_counts: images that each old class came with; 0, or missing at the end: unknown.
+        statistics: dictionary of the arrays that the method kept of the old classes.
+        extract: function of a classifier and images that returns features, (n, d) float32.
     """
 
     teacher: Any
@@ -75,6 +89,8 @@ class Task:
     finetuning: Callable | None = None
     reserved: Any = None
     original_counts: tuple[int, ...] = ()
+    statistics: dict = field(default_factory=dict)
+    extract: Callable = classifier.features_of
 
     @property
     def num_seen(self) -> int:
@@ -117,8 +133,12 @@ class Task:
             name: of the phase.
             others: fields of `Phase`.
         """
+        student = student or self.grown()
         others = {"recipe": self.recipe, "teacher": self.teacher} | others
-        return Phase(name, student or self.grown(), terms + self._regularisers(others), **others)
+        if "trainable" not in others:
+            part = others["recipe"].trainable
+            others["trainable"] = classifier.trainable_layers(student, part)
+        return Phase(name, student, terms + self._regularisers(others), **others)
 
     def _regularisers(self, others):
         weight = others["recipe"].norm_alignment
@@ -130,11 +150,16 @@ class Task:
 
     def expanded(self, auxiliary):
         """Makes a student with one more backbone; see `tfcil.classifier.expanded`."""
+        if self.recipe.trainable != "all":
+            raise UserError(
+                "trainable: expected all with a method that adds a network. "
+                f"Received: trainable={self.recipe.trainable}"
+            )
         return classifier.expanded(self.teacher, self.num_new, self.generator, auxiliary)
 
     def features(self, model):
         """Computes a classifier's features of the task's images, (n, d) float32."""
-        return classifier.forward(classifier.expose(model, "features"), self.images)["features"]
+        return self.extract(model, self.images)
 
     def new(self):
         """Returns the task with the images of its new classes alone."""

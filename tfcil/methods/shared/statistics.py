@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-BLOCK = 1024  # feature vectors whose products are summed in float32
+BLOCK = 1024  # feature vectors that are read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +43,12 @@ class ClassStatistics:
         side = dimension if with_moment else 0
         moment = np.zeros((side, side))
         for first in range(0, len(labels), BLOCK):
-            some = np.asarray(features[first : first + BLOCK], "float32")
+            some = np.asarray(features[first : first + BLOCK], "float64")
             of_class = np.asarray(labels[first : first + BLOCK])
             np.add.at(sums, of_class, some)
             if with_moment:
-                weighted = some * weights[of_class, None].astype("float32")
-                moment += weighted.T @ some
+                weighted = some * np.sqrt(weights[of_class, None])
+                moment += weighted.T @ weighted  # of one array: computed in half the time
         return cls(np.bincount(labels, minlength=num_classes), sums, moment, weights)
 
     def plus(self, other):
@@ -69,19 +69,22 @@ class ClassStatistics:
         return self.sums / np.maximum(self.counts, 1)[:, None]
 
     def arrays(self, prefix=""):
-        """Returns the arrays to keep, by name; the moment in float32, half as large."""
-        return {
-            f"{prefix}{field.name}": np.asarray(
-                getattr(self, field.name), "float32" if field.name == "moment" else None
-            )
-            for field in fields(self)
-        }
+        """Returns the arrays to keep, by name; of the moment, which is symmetric, one half."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept["moment"] = self.moment[np.triu_indices(len(self.moment))]
+        return {f"{prefix}{name}": array for name, array in kept.items()}
 
     @classmethod
     def of_arrays(cls, arrays, prefix=""):
         """Returns the statistics that `arrays` gave."""
         kept = {field.name: arrays[f"{prefix}{field.name}"] for field in fields(cls)}
-        return cls(**kept | {"moment": kept["moment"].astype("float64")})
+        half = kept["moment"]
+        side = int((2 * len(half)) ** 0.5)
+        moment = np.zeros((side, side))
+        moment[np.triu_indices(side)] = half
+        lower = np.tril_indices(side, -1)
+        moment[lower] = moment.T[lower]
+        return cls(**kept | {"moment": moment})
 
 
 def _padded(statistics, known):
