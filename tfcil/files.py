@@ -178,8 +178,7 @@ def _readable(path, *keys):
     except _DAMAGED as error:
         arrays = f" with the arrays {', '.join(keys)}" if keys else ""
         raise UserError(
-            f"Expected a readable npz file{arrays} ({error}). "
-            f"Received: path={path}"
+            f"Expected a readable npz file{arrays} ({error}). Received: path={path}"
         ) from None
 
 

@@ -7,9 +7,7 @@ from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json
 from tfcil.report.results import Results
-
-# The other columns of a training curve are terms of the loss and learned coefficients.
-_FIXED = ("epoch", "phase", "images", "loss", "accuracy")
+from tfcil.training.phase import CURVE
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def read_experiment(layout, params: dict) -> Experiment:
 def terms_of(rows) -> list[str]:
     """Returns the names of the loss terms and learned coefficients in a training curve."""
     names = dict.fromkeys(name for row in rows for name in row)
-    return [name for name in names if name not in _FIXED]
+    return [name for name in names if name not in CURVE]
 
 
 def _class_names(path, count) -> list[str]:
@@ -83,18 +81,23 @@ def _class_names(path, count) -> list[str]:
 
 
 def _read_curve(path) -> list[dict]:
-    """Reads a training curve; a term that a phase does not have is left out of its rows."""
+    """Reads a training curve; a term that a phase does not have is left out of its rows.
+
+    It has no row where nothing was trained.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file)
             rows = [
                 {
                     name: value if name == "phase" else float(value)
                     for name, value in row.items()
                     if value
                 }
-                for row in csv.DictReader(file)
+                for row in table
             ]
-        complete = rows and all(set(_FIXED) <= set(row) for row in rows)
+        columns = table.fieldnames or ()
+        complete = all(set(CURVE) <= set(names) for names in (columns, *rows))
     except (ValueError, TypeError, csv.Error):
         complete = False
     if not complete:

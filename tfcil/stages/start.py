@@ -15,7 +15,7 @@ INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 
 
 def start(layout: Layout, params) -> None:
-    """Writes models/start.keras, memory/start.npz and statistics/start.npz; reads `seed` and `model`."""
+    """Writes start.keras, and start.npz of memory and statistics; reads `seed` and `model`."""
     warning = bfloat16_warning(params.model.precision, keras.distribution.list_devices())
     if warning:
         print(warning, file=sys.stderr)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 CLASSIFICATION, DISTILLATION = "classification", "distillation"  # names of terms
+# Columns of every training curve; the others are terms of the loss and learned coefficients.
+CURVE = ("epoch", "phase", "images", "loss", "accuracy")
 
 
 def head_only(layer) -> bool:

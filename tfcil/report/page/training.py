@@ -18,6 +18,7 @@ def training_charts(experiment) -> list[dict]:
             "chart": _chart(task, rows),
         }
         for task, rows in experiment.curves.items()
+        if rows  # a closed-form method trains nothing
     ]
 
 
