@@ -4,6 +4,7 @@ import re
 
 import keras
 
+from tfcil.classifier.growth import copied
 from tfcil.classifier.model import FEATURES, LOGITS
 from tfcil.errors import UserError
 
@@ -52,10 +53,16 @@ def network_of(model):
 
 
 def frozen(model):
-    """Freezes the network up to its features, in place, and returns the model."""
+    """Returns an independent copy of a classifier, whose network is frozen up to its features."""
+    copy = copied(model)
+    freeze_network(copy)
+    return copy
+
+
+def freeze_network(model) -> None:
+    """Freezes the layers up to the features."""
     for layer in network_of(model).layers:
         layer.trainable = False
-    return model
 
 
 def is_frozen(model) -> bool:

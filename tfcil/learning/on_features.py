@@ -17,16 +17,19 @@ def suits(task) -> bool:
     return recipe.trainable == "head" and task.head.kind == "linear" and not varies
 
 
-def on_features(task):
+def on_features(task, network):
     """Returns the task with features instead of images, and a teacher that takes them.
 
     They are images of one pixel with as many channels. Reserved images become features, too.
+
+    Args:
+        task: the `Task`.
+        network: its teacher, frozen.
     """
-    teacher = classifier.frozen(task.teacher)
 
     def changed(one):
-        features = one.extract(teacher, one.images)[:, None, None, :]
-        return dataclasses.replace(one, images=features, teacher=_head_of(teacher))
+        features = one.extract(network, one.images)[:, None, None, :]
+        return dataclasses.replace(one, images=features, teacher=_head_of(network))
 
     return dataclasses.replace(changed(task), reserved=task.reserved and changed(task.reserved))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfcil.classifier import features_of, frozen, num_classes, plain, takes
+from tfcil.classifier import features_of, freeze_network, frozen, num_classes, plain, takes
 from tfcil.errors import UserError
 from tfcil.learning.on_features import on_features, suits, with_network
 from tfcil.training.strategy import devices, writes
@@ -96,11 +96,12 @@ def _learned(task, train, settings):
         task = dataclasses.replace(task, finetuning=method.defined("finetuning"))
     for one in filter(None, (method, loss, correction)):
         one.defined("check", lambda task: None)(task)
-    network, statistics = task.teacher, {}
+    statistics = {}
     closed_form = method is not None and method.facts.closed_form
     by_features = not closed_form and suits(task)
     if by_features:
-        task = on_features(task)
+        network = frozen(task.teacher)
+        task = on_features(task, network)
     if closed_form:
         trained, statistics = method.defined("learn")(task, train)
     elif method:
@@ -115,7 +116,7 @@ def _learned(task, train, settings):
     for layer in trained.layers:
         layer.trainable = True
     if closed_form or task.recipe.trainable == "head":
-        frozen(trained)
+        freeze_network(trained)
     return trained, statistics
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tfcil import classifier
 from tfcil.components import facts
+from tfcil.errors import UserError
 from tfcil.methods.shared.statistics import ClassStatistics
 from tfcil.training.task import Learned
 
@@ -40,10 +41,12 @@ def learn(task, train, options, head, *, with_moment=True, balanced=False, proje
     Returns:
         The classifier and its statistics.
     """
+    _check_statistics(task, with_moment)
     adapts = options.adapt and not task.num_old
     model = train(task, task.phase([task.classification()])) if adapts else task.teacher
+    model = classifier.frozen(model)
     new = task.new()
-    features = new.features(classifier.frozen(model))
+    features = new.features(model)
     if project is not None:
         features = Projected(features, project)
     counts = np.bincount(new.labels, minlength=task.num_seen)
@@ -61,6 +64,17 @@ def learn(task, train, options, head, *, with_moment=True, balanced=False, proje
     for prefix, own in statistics.items():
         arrays |= own.arrays(prefix)
     return Learned(classifier.with_head(model, kernel, bias, project), arrays)
+
+
+def _check_statistics(task, with_moment):
+    known = len(task.statistics[f"{KEPT}counts"]) if task.statistics else 0
+    has_moment = known and len(task.statistics[f"{KEPT}moment"]) > 0
+    if known != task.num_old or (known and has_moment != with_moment):
+        raise UserError(
+            "A closed-form method needs the statistics that it kept of the "
+            f"{task.num_old} classes before: learn every task with the same method and options. "
+            f"Received: those of {known} classes"
+        )
 
 
 def best(candidates, loss):
