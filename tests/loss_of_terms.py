@@ -10,10 +10,12 @@ import tensorflow as tf
 from tfcil import classifier
 from tfcil.components.facts import Head
 from tfcil.components.recipe import Recipe
-from tfcil.components.registry import find
+from tfcil.components.registry import find, names
 from tfcil.training import Batch, Task
 from tfcil.training.objective import objective
 
+# Methods that train; the others compute their head.
+TRAINED = [name for name in names("method") if not find("method", name).facts.closed_form]
 SHAPE = (1, 3, 1)  # of images; the features are their pixels
 
 

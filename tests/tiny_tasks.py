@@ -204,7 +204,7 @@ def learn(teacher, number, choice, exemplars=EXEMPLARS, **others):
     components = choice.later_task() if number else choice.first_task()
     chosen = task_settings(components, earlier=earlier, **others)
     with mock.patch.object(train, "fit", fit):
-        student, curve = trained(teacher, images, labels, chosen)
+        student, curve, _ = trained(teacher, images, labels, chosen)
     return Run(teacher, student, curve, phases, images, labels, before)
 
 
@@ -250,7 +250,7 @@ def chain(strategy="none"):
     model = _drawn(untrained("simple_cnn", (28, 28, 1), [20.0], [60.0], seed=5), None)
     base, base_curve = trained(model, *images_of(0, 4), first)
     before = base.get_weights()
-    student, curve = trained(base, *images_of(4, 10, exemplars=2), second)
+    student, curve, _ = trained(base, *images_of(4, 10, exemplars=2), second)
     return base, before, base_curve + curve, student
 
 

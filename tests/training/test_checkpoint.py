@@ -31,7 +31,9 @@ def train(choice, checkpoint=None, epochs=None):
     teacher = first_task(choice)
     chosen = task_settings(choice.later_task(), earlier=[4], recipe=RECIPE | CHANGED)
     try:
-        student, curve = train_task(lambda: teacher, *images_of(4, 7), chosen, on_epoch, checkpoint)
+        student, curve, _ = train_task(
+            lambda: teacher, *images_of(4, 7), chosen, on_epoch, checkpoint
+        )
     except KilledError:
         return None
     assert seen == curve

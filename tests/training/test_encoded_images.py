@@ -135,7 +135,7 @@ def test_killed_after_an_epoch_it_ends_the_same(tmp_path):
     def train(on_epoch=None, checkpoint=None):
         make_deterministic()
         teacher = first_task(choice)
-        model, _ = train_task(lambda: teacher, whole, labels, chosen, on_epoch, checkpoint)
+        model, *_ = train_task(lambda: teacher, whole, labels, chosen, on_epoch, checkpoint)
         return model.get_weights()
 
     def killed(row, epochs):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from loss_of_terms import TRAINED
 from tiny_tasks import (
     assert_same,
     chain,
@@ -21,12 +22,11 @@ from tiny_tasks import (
 )
 
 from tfcil.classifier import FEATURES, LOGITS, num_classes, save_classifier
-from tfcil.components.registry import names
 from tfcil.errors import UserError
 from tfcil.training.train import Trainer
 
 OWN = "module:own_method/ce"  # a method outside the package, whose transform has a state
-METHODS = [f"{name}/{'nca' if name == 'podnet' else 'ce'}" for name in names("method")]
+METHODS = [f"{name}/{'nca' if name == 'podnet' else 'ce'}" for name in TRAINED]
 ON_JAX = [*METHODS, OWN, "icarl/bce", "lucir/meta_bsce", "baseline/gce", "baseline/tal"]
 RUNS = [*ON_JAX, "baseline/bsce", "dgr/bsce", "lwf/relaxed_bsce"]
 ON_TWO = [run for run in RUNS if not run.endswith("/meta_bsce")]  # which is for one device

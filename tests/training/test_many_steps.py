@@ -86,7 +86,9 @@ def weights(run, checkpoint=None, on_epoch=None):
     choice = choice_of(*run.split("/"), balanced_finetuning=changed)
     settings = task_settings(choice.later_task(), earlier=[4], recipe=RECIPE | changed)
     teacher = first_task(choice)
-    student, curve = train_task(lambda: teacher, *images_of(4, 7), settings, on_epoch, checkpoint)
+    student, curve, _ = train_task(
+        lambda: teacher, *images_of(4, 7), settings, on_epoch, checkpoint
+    )
     return np.concatenate([one.ravel() for one in student.get_weights()]), curve
 
 

@@ -168,7 +168,7 @@ def second_task(checkpoint=None, kill_after=None, **recipe):
 
     make_deterministic()
     teacher = first_task(choice)
-    student, curve = train_task(lambda: teacher, *images_of(4, 7), chosen, on_epoch, checkpoint)
+    student, curve, _ = train_task(lambda: teacher, *images_of(4, 7), chosen, on_epoch, checkpoint)
     return student.get_weights(), curve
 
 
@@ -209,7 +209,7 @@ def test_norm_alignment_draws_the_norms_of_old_and_new_classes_together():
         choice = choice_of("baseline")
         recipe = RECIPE | {"epochs": 10, "learning_rate": 0.01, "norm_alignment": weight}
         settings = task_settings(choice.later_task(), recipe=recipe, earlier=[4])
-        student, curve = trained(first_task(choice), *images_of(4, 7), settings)
+        student, curve, _ = trained(first_task(choice), *images_of(4, 7), settings)
         norms = np.linalg.norm(student.get_layer("logits").get_weights()[0], axis=0)
         return norm_alignment(norms[None], 4).numpy()[0], curve
 

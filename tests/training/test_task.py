@@ -149,7 +149,7 @@ def test_a_loss_that_is_not_finite_stops_with_one_line():
 def test_a_class_of_one_image_is_learned_alone():
     """Steps of one class: the batch is the whole training set where that is smaller."""
     model = grown(untrained("simple_cnn", (28, 28, 1), [0.0], [1.0]), 2, np.random.default_rng(0))
-    student, curve = train_task(lambda: model, images_of([2]), np.array([2]), settings(REPLAY))
+    student, curve, _ = train_task(lambda: model, images_of([2]), np.array([2]), settings(REPLAY))
     assert student.output.shape == (None, 3)
     assert [row["epoch"] for row in curve] == [1, 2, 3]
 
@@ -157,7 +157,7 @@ def test_a_class_of_one_image_is_learned_alone():
 def test_mixed_bfloat16_keeps_weights_and_logits_in_float32():
     labels = np.arange(40) % 4
     model = untrained("simple_cnn", (28, 28, 1), [0.0], [1.0], precision="mixed_bfloat16")
-    student, curve = train_task(lambda: model, images_of(labels), labels, settings())
+    student, curve, _ = train_task(lambda: model, images_of(labels), labels, settings())
     assert {str(weight.dtype) for weight in student.weights} == {"float32"}
     assert keras.backend.standardize_dtype(student.output.dtype) == "float32"
     assert any(layer.compute_dtype == "bfloat16" for layer in student.layers)

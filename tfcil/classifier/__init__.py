@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "apart": ["OLD_LOGITS", "with_gradients_apart"],
         "feature_cache": ["FeatureCache", "features_of"],
         "files": ["open_classifier", "save_classifier"],
-        "frozen": [
+        "freezing": [
             "freeze_network",
             "frozen",
             "is_frozen",

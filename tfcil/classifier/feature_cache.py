@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfcil.classifier.frozen import is_frozen, network_of
+from tfcil.classifier.freezing import is_frozen, network_of
 from tfcil.classifier.inference import forward
 from tfcil.classifier.model import FEATURES, LOGITS, expose
 from tfcil.files import load_npz, map_npz, save_npz

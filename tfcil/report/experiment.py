@@ -7,7 +7,9 @@ from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json
 from tfcil.report.results import Results
-from tfcil.training.phase import CURVE
+
+# The other columns of a training curve are terms of the loss and learned coefficients.
+_FIXED = ("epoch", "phase", "images", "loss", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def read_experiment(layout, params: dict) -> Experiment:
 def terms_of(rows) -> list[str]:
     """Returns the names of the loss terms and learned coefficients in a training curve."""
     names = dict.fromkeys(name for row in rows for name in row)
-    return [name for name in names if name not in CURVE]
+    return [name for name in names if name not in _FIXED]
 
 
 def _class_names(path, count) -> list[str]:
@@ -97,7 +99,7 @@ def _read_curve(path) -> list[dict]:
                 for row in table
             ]
         columns = table.fieldnames or ()
-        complete = all(set(CURVE) <= set(names) for names in (columns, *rows))
+        complete = all(set(_FIXED) <= set(names) for names in (columns, *rows))
     except (ValueError, TypeError, csv.Error):
         complete = False
     if not complete:

@@ -22,7 +22,8 @@ from tfcil.stages.tensorboard import scalars
 from tfcil.stages.training_log import Stopwatch
 from tfcil.training.checkpoint import Checkpoint
 from tfcil.training.determinism import make_deterministic
-from tfcil.training.phase import CURVE
+
+COLUMNS = ("epoch", "phase", "images", "loss", "accuracy")  # of every curve
 
 
 def train(layout: Layout, params, key: str) -> None:
@@ -108,7 +109,7 @@ def _read(layout, key, before, num_old):
 def _write_curve(path, curve) -> None:
     with write_atomically(path) as aside, aside.open("w", newline="") as file:
         # The phases of a training have different terms; a closed-form method trains none.
-        names = dict.fromkeys([*CURVE, *(name for row in curve for name in row)])
+        names = dict.fromkeys([*COLUMNS, *(name for row in curve for name in row)])
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(curve)

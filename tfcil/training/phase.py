@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 CLASSIFICATION, DISTILLATION = "classification", "distillation"  # names of terms
-# Columns of every training curve; the others are terms of the loss and learned coefficients.
-CURVE = ("epoch", "phase", "images", "loss", "accuracy")
 
 
 def head_only(layer) -> bool:
@@ -160,3 +158,15 @@ class Phase:
     sampler: Any = None
     trainable: Callable | None = None
     transforms: tuple[Transform, ...] = ()
+
+
+class Learned(NamedTuple):
+    """What a closed-form method returns.
+
+    Args:
+        classifier: the model of all classes.
+        statistics: dictionary of the arrays that the next task needs.
+    """
+
+    classifier: Any
+    statistics: dict

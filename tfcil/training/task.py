@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -41,16 +41,9 @@ class Selected:
         return self._rows.cropped(self._indices[positions], draws)
 
 
-class Learned(NamedTuple):
-    """What a closed-form method returns.
-
-    Args:
-        classifier: the model of all classes.
-        statistics: dictionary of the arrays that the next task needs.
-    """
-
-    classifier: Any
-    statistics: dict
+def _features_of(model, images):
+    # The attribute loads Keras.
+    return classifier.features_of(model, images)
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ class Task:
     reserved: Any = None
     original_counts: tuple[int, ...] = ()
     statistics: dict = field(default_factory=dict)
-    extract: Callable = classifier.features_of
+    extract: Callable = _features_of
 
     @property
     def num_seen(self) -> int:

@@ -11,7 +11,7 @@ from tfcil import classifier
 from tfcil.components import facts
 from tfcil.errors import UserError
 from tfcil.methods.shared.statistics import ClassStatistics
-from tfcil.training.task import Learned
+from tfcil.training.phase import Learned
 
 HELD_OUT = 10  # of this many images of a class, one is held out where a strength is chosen
 KEPT, HELD = "kept_", "held_"
