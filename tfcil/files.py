@@ -176,9 +176,9 @@ def _readable(path, *keys):
     try:
         yield
     except _DAMAGED as error:
-        arrays = f" with the arrays {', '.join(keys)}" if keys else ""
+        named = ", ".join(keys) or "it was written with"
         raise UserError(
-            f"Expected a readable npz file{arrays} ({error}). Received: path={path}"
+            f"Expected a readable npz file with the arrays {named} ({error}). Received: path={path}"
         ) from None
 
 

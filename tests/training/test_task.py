@@ -132,7 +132,7 @@ def test_a_task_draws_by_its_seed_alone_and_leaves_the_state_of_others():
         random.seed(seed)
         np.random.seed(seed)
         expected = [random.getstate(), np.random.get_state()[1].tolist()]
-        student, _ = train_task(lambda model=model: model, images_of(labels), labels, settings())
+        student, *_ = train_task(lambda model=model: model, images_of(labels), labels, settings())
         assert [random.getstate(), np.random.get_state()[1].tolist()] == expected
         found.append(student.get_weights()[-2])
     np.testing.assert_array_equal(*found)
