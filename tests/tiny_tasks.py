@@ -248,7 +248,7 @@ def chain(strategy="none"):
     first = task_settings(choice.first_task(), **others)
     second = task_settings(choice.later_task(), earlier=[4], **others)
     model = _drawn(untrained("simple_cnn", (28, 28, 1), [20.0], [60.0], seed=5), None)
-    base, base_curve = trained(model, *images_of(0, 4), first)
+    base, base_curve, _ = trained(model, *images_of(0, 4), first)
     before = base.get_weights()
     student, curve, _ = trained(base, *images_of(4, 10, exemplars=2), second)
     return base, before, base_curve + curve, student
