@@ -223,7 +223,8 @@ class Params(Section):
     )
     measures: dict[str, Any] = Field(
         {},
-        description="more figures of each model, by the names of their measures: docs/report.md",
+        description="what is measured only where it is asked for, such as the similarity of "
+        "features: docs/report.md",
     )
     base: Recipe = Field(description="how the first task is trained: epochs, rates, augmentation")
     increment: Recipe = Field(description="how every later task is trained")

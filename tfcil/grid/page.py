@@ -86,7 +86,7 @@ def _figures(variants) -> dict[str, str]:
                 f"{heading(rule)} last": f"metrics.{rule}.{LAST}",
             }
     figures |= {
-        measure_of(name).title: f"metrics.measures.{name}" for name in _of_measures(variants)
+        measure_of(name).title: f"metrics.measures.{name}" for name in _measure_figures(variants)
     }
     figures |= {title: f"metrics.shots.{name}" for name, title in FIGURES.items()}
     shown = {figure for figure in figures.values() if any(one.values(figure) for one in variants)}
@@ -101,11 +101,11 @@ def _legend(variants) -> str:
         for name, rule in all_rules().items()
         if f"{heading(name)} AIA" in shown
     ]
-    measured = any(measure_of(name).title in shown for name in _of_measures(variants))
+    measured = any(measure_of(name).title in shown for name in _measure_figures(variants))
     return LEGEND.format(measures=" and measures" if measured else "", rules="".join(named))
 
 
-def _of_measures(variants) -> list[str]:
+def _measure_figures(variants) -> list[str]:
     """Returns the names of the figures of measures that any run has."""
     metrics = [record["metrics"] for variant in variants for record in variant.records.values()]
     found = dict.fromkeys(name for one in metrics for name in one.get("measures", {}))
