@@ -77,6 +77,7 @@ def test_options_of_components_that_are_not_used_are_checked(files, tmp_path, ke
         ({"memory": 7}, []),  # `select` reads it, and `train` the exemplars
         ({"exemplars.selection": "random"}, []),
         ({"validation": 0.1}, []),
+        ({"measures.recall": [1]}, ["asked.measures"]),
         ({"tasks.02.classes": 3}, []),  # their number, not their names
         ({"tasks.01.classes": 3}, ["02"]),
         ({"options.lucir.margin": 0.25}, ["01", "02"]),
@@ -96,7 +97,7 @@ def test_options_of_components_that_are_not_used_are_checked(files, tmp_path, ke
 )
 def test_a_setting_changes_the_files_of_the_tasks_that_it_decides(files, changes, changed):
     before, after = files({}), files(changes)
-    assert set(before) == {"00", "01", "02"}
+    assert set(before) == {"00", "01", "02", "asked.measures"}
     assert sorted(key for key in before if before[key] != after[key]) == changed
 
 

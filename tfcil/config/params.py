@@ -15,6 +15,7 @@ from tfcil.components.sections import PositiveInt, Section
 from tfcil.config.settings import Choice, Method, Strategy, choose
 from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import brief, shown
+from tfcil.evaluation.figures import check_asked
 from tfcil.scenario import check_chain, check_order_name
 
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -220,6 +221,11 @@ class Params(Section):
         description="options of methods, losses and corrections by their names, where they differ "
         "from the defaults; those of components that are not used are checked and ignored",
     )
+    measures: dict[str, Any] = Field(
+        {},
+        description="what is measured only where it is asked for, such as the similarity of "
+        "features: docs/report.md",
+    )
     base: Recipe = Field(description="how the first task is trained: epochs, rates, augmentation")
     increment: Recipe = Field(description="how every later task is trained")
 
@@ -227,6 +233,11 @@ class Params(Section):
     @classmethod
     def _options_may_be_empty(cls, options):
         return {} if options is None else options
+
+    @field_validator("measures")
+    @classmethod
+    def _measures_are_known(cls, measures):
+        return check_asked(measures)
 
     @model_validator(mode="after")
     def _components_fit(self):

@@ -8,8 +8,9 @@ from tfcil.classifier import FEATURES, LOGITS, expose, forward, num_classes, ope
 from tfcil.data.store import Concatenated, read_images
 from tfcil.errors import UserError
 from tfcil.evaluation.evidence import Evidence
+from tfcil.evaluation.figures import compute_figures
 from tfcil.evaluation.matrix import confusion_matrix
-from tfcil.evaluation.registry import all_measures, all_rules, primary
+from tfcil.evaluation.registry import all_rules, primary
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, write_json
 from tfcil.stages.layout import Layout
@@ -30,8 +31,9 @@ def evaluate(layout: Layout, params, key: str) -> None:
     labels = np.concatenate([part[1] for part in parts])
     model = _open(layout.model(key), images.shape[1:], labels.max() + 1)
     run = functools.partial(forward, expose(model, LOGITS, FEATURES))
-    evidence = Evidence(run, images, labels, ExemplarMemory.load(layout.memory(key)))
-    predictions = _defined({name: rule.predict(evidence) for name, rule in all_rules().items()})
+    num_old = sum(len(one["class_sizes"]) for one in seen[:-1])
+    evidence = Evidence(run, images, labels, ExemplarMemory.load(layout.memory(key)), num_old)
+    predictions = {name: rule.predict(evidence) for name, rule in all_rules().items()}
     first = np.cumsum([0, *(one["images"] for one in seen[:-1])])
     confusion = confusion_matrix(labels, predictions[primary()], evidence.num_classes)
     write_json(
@@ -44,18 +46,13 @@ def evaluate(layout: Layout, params, key: str) -> None:
             "correct": {
                 rule: np.add.reduceat(predicted == labels, first, dtype=int).tolist()
                 for rule, predicted in predictions.items()
+                if predicted is not None
             },
             "confusion": confusion.tolist(),
             "class_sizes": [size for one in seen for size in one["class_sizes"]],
-            "measures": _defined(
-                {name: measure.compute(evidence) for name, measure in all_measures().items()}
-            ),
+            "measures": compute_figures(evidence, read_json(layout.asked_measures)),
         },
     )
-
-
-def _defined(values) -> dict:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _open(path, image_shape, classes):
