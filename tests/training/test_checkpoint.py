@@ -46,6 +46,7 @@ def train(choice, checkpoint=None, epochs=None):
         ("podnet", "nca", 2, [1, 3]),
         ("dgr", "gce", 1, [1]),
         ("foster", "ce", 2, [2]),
+        ("mmd", "bsce", 1, [1]),
         ("module:own_method", "ce", 1, [1]),
     ],
 )

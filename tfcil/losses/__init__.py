@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "distribution_aware_distillation",
             "less_forget",
             "logit_distillation",
+            "maximum_mean_discrepancy",
             "pod_flat",
             "pod_spatial",
         ],
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "ranking": ["margin_ranking", "margin_violations", "nca"],
         "robust": ["generalized_crossentropy", "reduced_jeffries_matusita"],
         "separated": ["separated_softmax_crossentropy", "taskwise_distillation"],
+        "triplets": ["triplet"],
         "wrapper": ["FunctionLoss"],
     },
 )
