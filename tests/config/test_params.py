@@ -141,7 +141,8 @@ def test_bad_value_is_told_in_one_line(key, value, told):
         (
             {"loss": "meta_bsce"},
             {"strategy": "mirrored"},
-            "method.loss=meta_bsce runs on one device. Received: strategy=mirrored",
+            "method.loss=meta_bsce runs on one device, expected strategy=none. "
+            "Received: strategy=mirrored",
         ),
         (
             {"loss": "ce", "correction": "balanced_finetuning"},

@@ -30,7 +30,9 @@ class MethodFacts(Section):
         first_loss: loss of the first task, where `method.loss` does not apply to it.
         memory: whether it trains on exemplars; a memory-free method refuses them.
         correction: the correction it is published with, or `None`.
-        removes_prior: what in the method already removes the class prior, or `None`.
+        removes_prior: what in the method already removes the class prior, or `None`; a property
+            `removes_prior` of the options overrides it.
+        one_device: whether it cannot be computed exactly on several devices.
     """
 
     any_loss: bool = True
@@ -39,6 +41,7 @@ class MethodFacts(Section):
     memory: bool = True
     correction: str | None = None
     removes_prior: str | None = None
+    one_device: bool = False
 
 
 class LossFacts(Section):
