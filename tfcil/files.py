@@ -183,6 +183,12 @@ _DAMAGED = (
 )
 
 
+def file_digest(path: str | Path) -> str:
+    """Computes the SHA-256 of a file's bytes, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digest(*arrays: np.ndarray) -> str:
     """Computes the SHA-256 of the shapes, dtypes and bytes of arrays, as hexadecimal digits."""
     sha = hashlib.sha256()

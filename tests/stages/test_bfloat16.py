@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tfcil.config.network import Model
 from tfcil.files import write_json
 from tfcil.stages.layout import Layout
 from tfcil.stages.start import CPUINFO, bfloat16_warning, start
@@ -49,9 +50,7 @@ def test_stage_start_prints_it(precision, tmp_path, capsys):
     layout.image_format.parent.mkdir(parents=True, exist_ok=True)
     images = {"shape": [8, 8, 3], "mean": [120.0] * 3, "std": [60.0] * 3}
     write_json(layout.image_format, images)
-    model = SimpleNamespace(
-        backbone="simple_cnn", weights=None, precision=precision, last_relu=None
-    )
+    model = Model(precision=precision)
     start(layout, SimpleNamespace(seed=0, model=model))
     expected = WARNING + "\n" if precision == "mixed_bfloat16" else ""
     assert capsys.readouterr().err == expected

@@ -166,3 +166,17 @@ def test_a_bounded_loss_without_warm_up_is_warned_of_in_one_line(files, capfd):
     files({"method.loss": "gce", "options.gce.warmup": 0})
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "warmup" in line]
     assert line.startswith("options.gce.warmup=0: ")
+
+
+def test_the_bytes_of_a_file_are_settings_of_the_first_task_alone(files, tmp_path):
+    backbone = tmp_path / "network.keras"
+    changes = {"model": {"backbone": str(backbone), "pixels": "raw"}}
+    backbone.write_bytes(b"one")
+    before = files(changes)
+    assert files(changes) == before
+    backbone.write_bytes(b"two")
+    after = files(changes)
+    assert {key for key in after if after[key] != before[key]} == {"00"}
+    backbone.unlink()
+    with pytest.raises(UserError, match=r"expected a file \(No such file.*network\.keras$"):
+        files(changes)

@@ -1,4 +1,4 @@
-"""Networks from images to features: tfcil's own, and those of `keras.applications`.
+"""Networks from images to features: tfcil's own, pretrained ones, and those of your files.
 
 Keras is imported when the first of them is used.
 """

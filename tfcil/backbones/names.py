@@ -6,6 +6,7 @@ from tfcil.errors import UserError, nearest, shown
 OWN_BACKBONES = (
     "simple_cnn", "resnet20", "resnet32", "resnet32_lucir", "resnet32_rebuffi", "resnet18",
 )
+PRETRAINED = ("efficientnet_lite0",)
 APPLICATIONS = (
     "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge",
     "DenseNet121", "DenseNet169", "DenseNet201", "EfficientNetB0", "EfficientNetB1",
@@ -17,17 +18,39 @@ APPLICATIONS = (
     "ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception",
 )
 # fmt: on
+FILE = ".keras"
+HUB = "hub:"
 
 
 def check_backbone(name: str) -> str:
     """Returns `name`; raises a `UserError` if no backbone has that name.
 
-    Upper case and underscores do not matter in the names of `keras.applications`.
+    Upper case and underscores do not matter in the names of `keras.applications`. Whether a file
+    or a preset of keras-hub exists is not checked.
     """
-    plain = name.lower().replace("_", "")
-    if name not in OWN_BACKBONES and plain not in {one.lower() for one in APPLICATIONS}:
+    ours, plain = (*OWN_BACKBONES, *PRETRAINED), name.lower().replace("_", "")
+    is_application = plain in {one.lower() for one in APPLICATIONS}
+    if name not in ours and not is_application and not is_file(name) and not is_hub(name):
         raise UserError(
-            f"expected one of {', '.join(OWN_BACKBONES)}, or a network of keras.applications"
-            f"{nearest(name, [*OWN_BACKBONES, *APPLICATIONS])}. Received: backbone={shown(name)}"
+            f"expected one of {', '.join(ours)}, a network of keras.applications, a file "
+            f"*{FILE}, or {HUB}PRESET of keras-hub{nearest(name, [*ours, *APPLICATIONS])}. "
+            f"Received: backbone={shown(name)}"
         )
     return name
+
+
+def is_file(name: str) -> bool:
+    """Tells whether a backbone is named by the path of a `.keras` file."""
+    return name.endswith(FILE)
+
+
+def is_hub(name: str) -> bool:
+    """Tells whether a backbone is a preset of keras-hub, `hub:PRESET`."""
+    return name.startswith(HUB) and name != HUB
+
+
+def known_weights(name: str) -> str | None:
+    """Returns the pretrained weights that can be asked for; None: there are none to choose."""
+    if name in OWN_BACKBONES or is_file(name):
+        return None
+    return "preset" if is_hub(name) else "imagenet"

@@ -1,4 +1,4 @@
-"""The layers that all backbones are made of, each with a name."""
+"""The layers that all backbones are made of, each with a name; copies of networks by others."""
 
 import keras
 from keras import layers
@@ -48,3 +48,54 @@ def outputs(maps):
     dtype = keras.config.dtype_policy().variable_dtype
     features = layers.GlobalAveragePooling2D(dtype=dtype, name="features")(maps[-1])
     return {"maps": maps, "features": features}
+
+
+def copied_onto(x, network, received):
+    """Applies a copy of a network, layer by layer, with its weights.
+
+    Args:
+        x: (batch, height, width, channels) symbolic images, computed from one `keras.Input`.
+        network: a functional `keras.Model` with one input, to a map (batch, height, width, d) or
+            features (batch, d). Its layers' names get the prefix `own_`.
+        received: what an error message ends with.
+
+    Returns:
+        The same as `outputs`; there is no map where the network ends in features.
+
+    Raises:
+        UserError: the network does not take such images, or ends in something else.
+    """
+    (image,) = keras.utils.get_source_inputs(x)
+    was_image = {id(image): x}
+
+    def renamed(layer):
+        return type(layer).from_config(layer.get_config() | {"name": f"own_{layer.name}"})
+
+    def call(layer, *arguments, **options):
+        # Keras clones onto inputs only: what reads the images reads `x` instead.
+        arguments = keras.tree.map_structure(lambda one: was_image.get(id(one), one), arguments)
+        return layer(*arguments, **options)
+
+    try:
+        copy = keras.models.clone_model(
+            network, input_tensors=image, clone_function=renamed, call_function=call
+        )
+        copy.set_weights(network.get_weights())
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise UserError(
+            "model.backbone: expected a network that takes these images "
+            f"({' '.join(str(error).split()):.200}); model.side resizes them. "
+            f"Received: {received}, images of {tuple(x.shape[1:])}"
+        ) from None
+    for layer in copy.layers:
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()  # computes the constants that it uses instead of its weights
+    (end,) = copy.outputs
+    if len(end.shape) == 4:
+        return outputs([layers.Identity(name="map1")(end)])
+    if len(end.shape) != 2:
+        raise UserError(
+            "model.layer: expected a layer whose output is a map (batch, height, width, d) or "
+            f"features (batch, d). Received: {received}, output {end.shape}"
+        )
+    return {"maps": [], "features": layers.Identity(dtype="float32", name="features")(end)}

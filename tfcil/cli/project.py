@@ -30,7 +30,7 @@ def add(commands) -> None:
 def _init(options) -> None:
     from pathlib import Path
 
-    from tfcil.backbones.names import check_backbone
+    from tfcil.backbones.names import check_backbone, is_file
     from tfcil.config.params import Dataset
     from tfcil.data.datasets import class_names
     from tfcil.project.create import create_project
@@ -41,6 +41,8 @@ def _init(options) -> None:
     names = class_names(Dataset(name="folder", path=options.images))
     create_project(".", options.images, names, options.image_size, options.backbone, options.force)
     print(f"params.yaml: {len(names)} classes in task 00; dvc.yaml: the pipeline")
+    if is_file(options.backbone):
+        print(f"check model.pixels: which values does {options.backbone} take?")
     before = "" if Path(".dvc").exists() else "git init && dvc init, then "
     print(f"next: {before}dvc repro")
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
 
-from tfcil.backbones.names import check_backbone
 from tfcil.components.recipe import Recipe
 from tfcil.components.sections import PositiveInt, Section
+from tfcil.config.network import Model
 from tfcil.config.settings import Choice, Method, Strategy, choose
 from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import brief, shown
@@ -161,28 +161,6 @@ class Exemplars(Section):
     per_class: PositiveInt | None = Field(
         None, description="fixed number per class; null: the memory is shared equally"
     )
-
-
-class Model(Section):
-    """The network before it knows any class."""
-
-    backbone: str = Field("simple_cnn", description="one of our own or of keras.applications")
-    weights: Literal["imagenet"] | None = Field(
-        None, description="pretrained weights of a keras.applications backbone"
-    )
-    last_relu: bool | None = Field(
-        None,
-        description="whether a ReLU ends a backbone of our own; cosine heads want features of both "
-        "signs; null: as published",
-    )
-    precision: Literal["float32", "mixed_bfloat16"] = Field(
-        "float32", description="what convolutions compute in; weights and losses stay float32"
-    )
-
-    @field_validator("backbone")
-    @classmethod
-    def _backbone_is_known(cls, name):
-        return check_backbone(name)
 
 
 class Params(Section):

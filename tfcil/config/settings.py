@@ -62,6 +62,9 @@ class TaskSettings(Section):
     earlier: tuple[PositiveInt, ...] | None = Field(
         None, description="number of classes of each task before; null: the old ones were one task"
     )
+    backbone: str | None = Field(
+        None, description="SHA-256 of the file that the first task starts from; null: no file"
+    )
     seed: StrictInt = 0
     strategy: Strategy = "none"
     code: str = Field("", description="digest of the components' code: a change of it is seen here")

@@ -90,16 +90,9 @@ def learned(settings, images, labels, model=None, memory=None, earlier=None, on_
         memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
     if model is None:
         mean, std = _statistics(images)
-        network = settings.model
+        shape = images.shape[1:]
         model = untrained(
-            network.backbone,
-            images.shape[1:],
-            mean,
-            std,
-            weights=network.weights,
-            precision=network.precision,
-            last_relu=network.last_relu,
-            seed=settings.seed,
+            image_shape=shape, mean=mean, std=std, seed=settings.seed, **dict(settings.model)
         )
     frozen = frozen_layers(model)
     student, _ = train_task(

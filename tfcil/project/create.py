@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from tfcil.backbones.names import is_file
 from tfcil.config.presets import find_preset, packaged
 from tfcil.config.tasks_block import rewrite_tasks
 from tfcil.errors import UserError
@@ -35,8 +36,12 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
     for key, value in {"path": images, "image_size": image_size, "backbone": backbone}.items():
         # A path may contain characters with a meaning in YAML.
         line = f"  {key}: " + yaml.safe_dump(value, width=999).removesuffix("...\n").strip()
+        if key == "backbone" and is_file(backbone):
+            line += (
+                "\n  pixels: raw              # what it takes: raw 0..255, unit 0..1, signed -1..1"
+            )
         text = re.sub(rf"^  {key}: \S+", lambda _, line=line: line, text, flags=re.M)
-    pipeline = own_pipeline()
+    pipeline = own_pipeline(is_file(backbone))
     for name, contents in {"params.yaml": text, "dvc.yaml": _HEAD + pipeline}.items():
         with write_atomically(folder / name) as aside:
             aside.write_text(contents, encoding="utf-8")
@@ -62,10 +67,11 @@ def _ignore_outputs(path, pipeline) -> None:
         aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def own_pipeline() -> str:
+def own_pipeline(backbone_is_file=False) -> str:
     """Returns a dvc.yaml that calls the installed tfcil, and depends on the images of params.yaml.
 
-    It is this repository's dvc.yaml with other commands, and without dependencies on code.
+    It is this repository's dvc.yaml with other commands, and without dependencies on code. Where
+    the backbone is a file, it depends on that, too.
     """
     source = packaged("dvc.yaml", "dvc.yaml")
     pipeline = yaml.safe_load(source.read_text(encoding="utf-8"))
@@ -73,6 +79,8 @@ def own_pipeline() -> str:
         stage = stage.get("do", stage)
         stage["deps"] = [one for one in stage["deps"] if not one.startswith(_OWN_CODE)]
         stage["deps"] += ["${dataset.path}"] if name == "prepare" else []
+        is_read = backbone_is_file and name in ("recipes", "start")
+        stage["deps"] += ["${model.backbone}"] if is_read else []
         if not stage["deps"]:
             del stage["deps"]
         stage["cmd"] = re.sub(r"python pipelines/\w+\.py", f"tfcil stage {name}", stage["cmd"])

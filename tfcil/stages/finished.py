@@ -11,7 +11,7 @@ import platform
 
 from tfcil.components.code import code_digest
 from tfcil.errors import UserError
-from tfcil.files import read_json
+from tfcil.files import file_digest, read_json
 from tfcil.stages.training_log import versions
 
 _SETTINGS = (
@@ -54,8 +54,7 @@ def is_finished(layout, key: str, inputs: str) -> bool:
 
 def _digest(path) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise UserError(
             f"Expected a file of an earlier stage ({error.strerror}). Received: path={path}"

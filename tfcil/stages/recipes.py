@@ -7,9 +7,11 @@ Nor can they say that a key may be missing: `evaluate` depends on a file with `m
 
 import sys
 
+from tfcil.backbones.names import is_file
 from tfcil.components.code import code_digest
 from tfcil.config.settings import TaskSettings
-from tfcil.files import write_atomically, write_json
+from tfcil.errors import UserError, shown
+from tfcil.files import file_digest, write_atomically, write_json
 from tfcil.stages.layout import START, Layout
 
 
@@ -33,9 +35,23 @@ def settings_of(params, key) -> TaskSettings:
         strategy=params.strategy,
         recipe=params.base if task.recipe == "base" else params.increment,
         earlier=None if first else _earlier(params, key),
+        backbone=_digest_of_file(params.model.backbone) if first else None,
         **components,
     )
     return settings.model_copy(update={"code": code_digest(*settings.modules)})
+
+
+def _digest_of_file(backbone) -> str | None:
+    """Returns the SHA-256 of the file that a backbone is read from; None: it has a name."""
+    if not is_file(backbone):
+        return None
+    try:
+        return file_digest(backbone)
+    except OSError as error:
+        raise UserError(
+            f"model.backbone: expected a file ({error.strerror}). "
+            f"Received: model.backbone={shown(backbone)}"
+        ) from None
 
 
 def _earlier(params, key) -> list[int]:

@@ -21,14 +21,11 @@ def start(layout: Layout, params) -> None:
         print(warning, file=sys.stderr)
     images = read_json(layout.image_format)
     model = untrained(
-        params.model.backbone,
-        images["shape"],
-        images["mean"],
-        images["std"],
-        weights=params.model.weights,
-        precision=params.model.precision,
-        last_relu=params.model.last_relu,
+        image_shape=images["shape"],
+        mean=images["mean"],
+        std=images["std"],
         seed=params.seed,
+        **dict(params.model),
     )
     save_classifier(model, layout.model(START))
     ExemplarMemory.empty(images["shape"]).save(layout.memory(START))
