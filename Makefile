@@ -41,7 +41,7 @@ lint: setup
 
 # Needs uv; writes every version and hash, and no address.
 lock:
-	uv pip compile --quiet pyproject.toml --extra dvc --extra report --extra tfds --extra onnx --extra tensorboard --extra completion --extra jax --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	uv pip compile --quiet pyproject.toml --extra dvc --extra report --extra tfds --extra onnx --extra pretrained --extra tensorboard --extra completion --extra jax --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 
 clean:
 	rm -rf data recipes models memory features curves evaluation report

@@ -27,7 +27,7 @@ def licence(package) -> str:
         one.split(" :: ")[-1] for one in about.get_all("Classifier", []) if "License" in one
     ]
     for found in (about.get("License-Expression"), ", ".join(classifiers), about.get("License")):
-        if found and found.strip():
+        if found and found.strip() not in ("", "UNKNOWN"):
             return found.strip().splitlines()[0][:80]
     return "see its files"
 

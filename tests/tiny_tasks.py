@@ -25,6 +25,7 @@ EXEMPLARS = 3
 RECIPE = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "crop_padding": 2, "flip": True}
 OPTIONS = {  # of components, unless a test says otherwise
     "podnet": {"proxies": 3},
+    "mmd": {"triplet_weight": 0.5, "classes_per_step": 4},
     "ssil": {"replay_batch_size": 6},
     "bias_layer": {"held_out": 0.4},
     "balanced_finetuning": {"epochs": 1, "learning_rate": 1e-3, "schedule": "cosine"},

@@ -11,7 +11,7 @@ from tfcil.backbones import applications, names, registry
 from tfcil.errors import UserError
 
 SHAPE = (32, 32, 3)
-NAMES = ["simple_cnn", "resnet32_rebuffi", "resnet18", "MobileNet"]
+NAMES = ["simple_cnn", "resnet32_rebuffi", "resnet18", "efficientnet_lite0", "MobileNet"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -97,9 +97,10 @@ def test_last_relu_overrides_the_published_ending(name):
         assert ends_with_relu(backbones.build(name, SHAPE, last_relu=last_relu)) == last_relu
 
 
-def test_only_applications_normalise_themselves():
+def test_all_but_the_own_ones_normalise_themselves():
     assert not any(backbones.normalises_itself(name) for name in registry.OWN)
-    assert backbones.normalises_itself("efficientnet_b0")
+    for name in ("efficientnet_b0", "efficientnet_lite0", "hub:dinov2_small", "my.keras"):
+        assert backbones.normalises_itself(name)
 
 
 def test_names_known_without_keras_are_those_that_can_be_built():

@@ -135,7 +135,7 @@ def coefficient(bias, images, labels, **options):
     head.set_weights([np.array([[1, 0], [0, 1], [0, 0]], "float32"), np.array(bias, "float32")])
     task = dataclasses.replace(task_of(1, (1, 1)), images=images, labels=np.array(labels))
     preparation = Preparation(student, task, (1, 2), Augmentation())
-    return LearnedCoefficient(preparation, Options(**options))
+    return LearnedCoefficient(preparation, task, Options(**options))
 
 
 def images_of(old, new):

@@ -7,9 +7,17 @@ import keras
 import numpy as np
 import pytest
 
-from tfcil.classifier import expose, grown, open_classifier, save_classifier, untrained
+from tfcil.classifier import (
+    copied,
+    expose,
+    grown,
+    open_classifier,
+    save_classifier,
+    untrained,
+)
 from tfcil.classifier.inference import forward
 from tfcil.errors import UserError
+from tfcil.layers.augmentation import resize
 
 
 def classifier(backbone="simple_cnn", shape=(12, 12, 3), precision="float32"):
@@ -78,3 +86,26 @@ def test_forward_gives_every_image_its_own_answer_in_uneven_batches():
     for name in whole:
         np.testing.assert_allclose(whole[name], parts[name], atol=1e-5)
     assert forward(model, images(0))["logits"].shape == (0, 4)
+
+
+@pytest.mark.parametrize(("side", "shape"), [(24, (24, 32)), (8, (8, 11))])
+def test_a_model_with_a_side_resizes_its_images_itself(side, shape, tmp_path):
+    """As the `resize` of training does; also in a copy and in a file that plain Keras opens."""
+    options = {"weights": None, "seed": 3}
+    model = untrained("simple_cnn", (12, 16, 3), [100.0] * 3, [50.0] * 3, side=side, **options)
+    at_size = untrained("simple_cnn", (*shape, 3), [100.0] * 3, [50.0] * 3, **options)
+    images = np.random.default_rng(0).uniform(0, 255, (4, 12, 16, 3)).astype("float32")
+    expected = at_size(resize(images, side))
+    save_classifier(model, tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for one in (model, copied(model), loaded):
+        np.testing.assert_allclose(one(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_with_a_side_predicts_unless_it_is_told_to_train():
+    """A `Resizing` layer of Keras would set the layers after it to training."""
+    model = untrained("simple_cnn", (12, 12, 3), [100.0] * 3, [50.0] * 3, side=16)
+    images = np.random.default_rng(0).uniform(0, 255, (4, 12, 12, 3)).astype("float32")
+    expected = np.array(model(images, training=False))
+    np.testing.assert_array_equal(model(images), expected)
+    assert np.abs(model(images, training=True) - expected).max() > 0.01

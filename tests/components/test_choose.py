@@ -99,7 +99,14 @@ def test_a_combination_that_makes_no_sense_is_told_in_one_line(values, told):
         (
             ("baseline", "meta_bsce"),
             {"strategy": "mirrored"},
-            "method.loss=meta_bsce runs on one device. Received: strategy=mirrored",
+            "method.loss=meta_bsce runs on one device, expected strategy=none. "
+            "Received: strategy=mirrored",
+        ),
+        (
+            ("mmd",),
+            {"strategy": "mirrored"},
+            "method.name=mmd runs on one device, expected strategy=none. "
+            "Received: strategy=mirrored",
         ),
         *[
             (
@@ -156,6 +163,7 @@ PUBLISHED = {  # what follows a training with cross-entropy
     "lda": None,
     "lucir": None,
     "lwf": None,
+    "mmd": None,
     "ncm": None,
     "podnet": "balanced_finetuning",
     "ranpac": None,

@@ -82,6 +82,17 @@ DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
         ("tasks", {0: {"classes": 3, "after": "start", "recipe": "base"}}, "tasks.0"),
         ("tasks", {"a/../b": {"classes": 3, "after": "start", "recipe": "base"}}, "a/../b"),
         ("model.backbone", "resnet23", "(did you mean resnet32?)"),
+        (
+            "model.weights",
+            "imagenet",
+            "model: weights: expected null with model.backbone=simple_cnn",
+        ),
+        ("model", {"backbone": "hub:x", "weights": "imagenet"}, "expected null or preset with"),
+        ("model", {"backbone": "my.keras"}, "pixels: expected raw, unit or signed with model.back"),
+        ("model.pixels", "raw", "pixels: expected null with model.backbone=simple_cnn"),
+        ("model.layer", "top", "layer: expected null with model.backbone=simple_cnn, which is no"),
+        ("model.side", 0, "model.side: input should be greater than or equal to 1"),
+        ("model.backbone", "hub:", "or hub:PRESET of keras-hub. Received: backbone=hub:"),
         ("model.precision", "float16", "model.precision: expected 'float32' or 'mixed_bfloat16'"),
         ("base.schedule", "step", "schedule=step needs milestones"),
         ("base.learning_rate", float("nan"), "base.learning_rate: input should be a finite number"),
@@ -141,7 +152,8 @@ def test_bad_value_is_told_in_one_line(key, value, told):
         (
             {"loss": "meta_bsce"},
             {"strategy": "mirrored"},
-            "method.loss=meta_bsce runs on one device. Received: strategy=mirrored",
+            "method.loss=meta_bsce runs on one device, expected strategy=none. "
+            "Received: strategy=mirrored",
         ),
         (
             {"loss": "ce", "correction": "balanced_finetuning"},

@@ -104,6 +104,16 @@ def test_mean_and_sample_deviation_over_the_seeds(page, make_run, tmp_path):
     assert (tmp_path / "results" / "page.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_each_figure_of_a_measure_with_several_has_its_column(page, make_run):
+    asked, other = record(0.5, 0.5), record(0.5, 0.5)
+    asked["metrics"]["measures"] = {"recall@1": 0.5, "recall@1_old": 0.25}
+    text = page([make_run("with", 0, record=asked), make_run("without", 0, record=other)])
+    assert "Accuracies and measures in percent" in text
+    for name, expected in (("with", ("50.0", "25.0")), ("without", ("-", "-"))):
+        row = dict(zip(cells(text, "variant"), cells(text, name), strict=True))
+        assert (row["recall@1"], row["recall@1 old"]) == expected
+
+
 def test_one_seed_has_no_deviation_and_no_exemplars_no_nearest_mean(page, make_run):
     with_memory = make_run("with", 0, record=record(0.5, 0.5, nme=0.5))
     text = page([with_memory, make_run("without", 0, record=record(0.25, 0.5))])

@@ -32,6 +32,7 @@ WITH_LABELS = {
     "auxiliary": lambda y, z: losses.auxiliary_crossentropy(y, z[:, OLD - 1 :], OLD),
     "nca released": lambda y, z: losses.nca(y, z, variant="released"),
     "nca paper": lambda y, z: losses.nca(y, z, variant="paper"),
+    "triplet": losses.triplet,
     "ranking": lambda y, z: losses.margin_ranking(y, z / 1e4, OLD),
 }
 OF_A_TEACHER = {
@@ -43,6 +44,7 @@ OF_A_TEACHER = {
     "tasks": lambda z: losses.taskwise_distillation(TEACHER, z, [500, 399, 1]),
     "weighted": lambda z: losses.weighted_distillation(TEACHER, z[:, :OLD], WEIGHTS[:OLD]),
     "features": lambda z: losses.less_forget(TEACHER, z[:, :OLD]),
+    "discrepancy": lambda z: losses.maximum_mean_discrepancy(TEACHER, z[:, :OLD]),
     "flat": lambda z: losses.pod_flat(TEACHER, z[:, :OLD]),
     "spatial": lambda z: losses.pod_spatial(
         [tf.reshape(TEACHER, (6, 30, 30, 1))], [tf.reshape(z[:, :OLD], (6, 30, 30, 1))]

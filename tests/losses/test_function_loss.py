@@ -23,6 +23,7 @@ OPTIONS = {
     "logit_distillation": {"temperature": 3.0},
     "margin_ranking": {"num_old": 3, "k": 1, "margin": 0.2},
     "margin_violations": {"num_old": 3, "k": 1, "margin": 0.2},
+    "maximum_mean_discrepancy": {"bandwidths": [0.5, 2.0]},
     "nca": {"margin": 0.3, "variant": "paper", "scale": 2.0},
     "pod_flat": {},
     "pod_spatial": {},
@@ -32,8 +33,10 @@ OPTIONS = {
     "sigmoid_crossentropy": {},
     "softmax_crossentropy": {"temperature": 3.0},
     "taskwise_distillation": {"task_sizes": [1, 2], "temperature": 3.0},
+    "triplet": {"margin": 4.0},
     "weighted_distillation": {"class_weights": WEIGHTS, "temperature": 3.0},
 }
+OF_FEATURES = ("less_forget", "maximum_mean_discrepancy", "pod_flat", "pod_spatial")
 TEACHER_COLUMNS = {
     "distribution_aware_distillation": 3,
     "logit_distillation": 3,
@@ -46,10 +49,10 @@ def batch_of(name, dtype="float32"):
     rng = np.random.default_rng(0)
     shape = (4, 6, 3, 5) if name == "pod_spatial" else (4, 5)
     y_pred = rng.normal(size=shape).astype(dtype) * 3
-    if "distillation" in name or name in ("less_forget", "pod_flat", "pod_spatial"):
+    if "distillation" in name or name in OF_FEATURES:
         teacher = rng.normal(size=shape).astype(dtype) * 3
         return teacher[..., : TEACHER_COLUMNS.get(name, 5)], y_pred
-    return np.array([0, 2, 3, 4]), y_pred
+    return np.array([0, 0, 3, 3] if name == "triplet" else [0, 2, 3, 4]), y_pred
 
 
 def value_and_gradient(loss, y_pred):

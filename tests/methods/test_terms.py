@@ -45,6 +45,13 @@ WEIGHTS = [
         {"less_forget_weight": 2, "margin_ranking_weight": 0.5},
         {"classification": 1, "less_forget": 4, "margin_ranking": 0.5},
     ),
+    ("mmd", "ce", {}, {"classification": 1, "distillation": 1, "discrepancy": 1}),
+    (
+        "mmd",
+        "bsce",
+        {"distillation_weight": 2, "discrepancy_weight": 3, "triplet_weight": 0.5},
+        {"classification": 1, "distillation": 2, "discrepancy": 3, "triplet": 0.5},
+    ),
     ("podnet", "nca", {}, {"classification": 1, "pod_spatial": 3 * 5**0.5, "pod_flat": 5**0.5}),
     ("der", "ce", {}, {"classification": 1, "auxiliary": 1}),
     ("foster", "ce", {}, {"classification": 1, "auxiliary": 1, "distillation": 0.25}),
@@ -144,7 +151,8 @@ def test_podnet_without_nca_classifies_like_any_other():
 
 
 @pytest.mark.parametrize(
-    "name", ["baseline", "icarl", "lwf", "wa", "bic", "eeil", "ssil", "lucir", "podnet", "foster"]
+    "name",
+    ["baseline", "icarl", "lwf", "wa", "bic", "eeil", "ssil", "lucir", "mmd", "podnet", "foster"],
 )
 def test_a_student_that_is_its_teacher_has_nothing_to_be_kept_from(name):
     """Distillation is then exactly 0, and so is its gradient: no method drifts by rounding."""

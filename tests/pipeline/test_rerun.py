@@ -101,6 +101,11 @@ TABLE = {
         ["tfcil/evaluation/matrix.py"],
         ["evaluate@00", "evaluate@01", "report"],
     ),
+    "a measure that is asked for": (
+        {"measures.recall": [1, 2]},
+        [],
+        ["recipes", "evaluate@00", "evaluate@01", "report"],
+    ),
     "code of a table": ({}, ["tfcil/report/tables.py"], ["report"]),
 }
 

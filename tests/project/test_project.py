@@ -57,6 +57,18 @@ def test_pipeline_of_a_project_is_ours_without_our_code():
         assert own.get("deps", []) == left + added
 
 
+def test_a_backbone_that_is_a_file_is_a_dependency(pets):
+    """A changed file trains again: the settings hold its digest, and stage start reads it."""
+    main(["init", "data raw", "--backbone", "my net.keras", "--force"])
+    params = load_params("params.yaml")
+    assert (params.model.backbone, params.model.pixels) == ("my net.keras", "raw")
+    stages = yaml.safe_load((pets / "dvc.yaml").read_text())["stages"]
+    deps = {name: stage.get("do", stage).get("deps", []) for name, stage in stages.items()}
+    assert {name for name, some in deps.items() if "${model.backbone}" in some} == {
+        *("recipes", "start")
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

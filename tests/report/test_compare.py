@@ -59,6 +59,14 @@ def test_accuracy_by_class_size_is_compared_where_one_experiment_has_it(tmp_path
     assert changes["worst class"].second == found.experiments[1].results.shots[-1]["worst_class"]
 
 
+def test_each_figure_of_a_measure_with_several_is_compared(tmp_path):
+    found = compared(tmp_path, ([3, 2], {}), ([3, 2], {}))
+    found.experiments[1].results.measures |= {"recall@1": [1.0, 0.5], "recall@1_old": [None, 0.25]}
+    changes = {change.name: change for change in found.headline()}
+    assert (changes["recall@1"].first, changes["recall@1"].second) == (None, 0.5)
+    assert changes["recall@1 old"].second == 0.25
+
+
 def test_a_rule_or_measure_that_one_experiment_lacks_is_left_out_or_undefined(tmp_path):
     found = compared(tmp_path, ([3, 2], {}), ([3, 2], {"memory": 0}))
     results = found.experiments[1].results

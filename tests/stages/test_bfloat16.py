@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfcil.config.params import Model
+from tfcil.config.network import Model
 from tfcil.files import write_json
 from tfcil.stages.layout import Layout
 from tfcil.stages.start import CPUINFO, bfloat16_warning, start

@@ -77,6 +77,7 @@ def test_options_of_components_that_are_not_used_are_checked(files, tmp_path, ke
         ({"memory": 7}, []),  # `select` reads it, and `train` the exemplars
         ({"exemplars.selection": "random"}, []),
         ({"validation": 0.1}, []),
+        ({"measures.recall": [1]}, ["asked.measures"]),
         ({"tasks.02.classes": 3}, []),  # their number, not their names
         ({"tasks.01.classes": 3}, ["02"]),
         ({"options.lucir.margin": 0.25}, ["01", "02"]),
@@ -96,7 +97,7 @@ def test_options_of_components_that_are_not_used_are_checked(files, tmp_path, ke
 )
 def test_a_setting_changes_the_files_of_the_tasks_that_it_decides(files, changes, changed):
     before, after = files({}), files(changes)
-    assert set(before) == {"00", "01", "02"}
+    assert set(before) == {"00", "01", "02", "asked.measures"}
     assert sorted(key for key in before if before[key] != after[key]) == changed
 
 
@@ -165,3 +166,17 @@ def test_a_bounded_loss_without_warm_up_is_warned_of_in_one_line(files, capfd):
     files({"method.loss": "gce", "options.gce.warmup": 0})
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "warmup" in line]
     assert line.startswith("options.gce.warmup=0: ")
+
+
+def test_the_bytes_of_a_file_are_settings_of_the_first_task_alone(files, tmp_path):
+    backbone = tmp_path / "network.keras"
+    changes = {"model": {"backbone": str(backbone), "pixels": "raw"}}
+    backbone.write_bytes(b"one")
+    before = files(changes)
+    assert files(changes) == before
+    backbone.write_bytes(b"two")
+    after = files(changes)
+    assert {key for key in after if after[key] != before[key]} == {"00"}
+    backbone.unlink()
+    with pytest.raises(UserError, match=r"expected a file \(No such file.*network\.keras$"):
+        files(changes)

@@ -49,6 +49,7 @@ def train(choice, checkpoint=None, epochs=None):
         ("dgr", "gce", 1, [1]),
         ("baseline", "tal", 1, [1]),
         ("foster", "ce", 2, [2]),
+        ("mmd", "bsce", 1, [1]),
         ("module:own_method", "ce", 1, [1]),
     ],
 )

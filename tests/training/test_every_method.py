@@ -22,14 +22,22 @@ from tiny_tasks import (
 )
 
 from tfcil.classifier import FEATURES, LOGITS, num_classes, save_classifier
+from tfcil.components.registry import find
 from tfcil.errors import UserError
+from tfcil.training import Term
 from tfcil.training.train import Trainer
+
+
+def for_one_device(method, loss):
+    """Whether they are refused on several."""
+    return find("method", method).facts.one_device or find("loss", loss).facts.one_device
+
 
 OWN = "module:own_method/ce"  # a method outside the package, whose transform has a state
 METHODS = [f"{name}/{'nca' if name == 'podnet' else 'ce'}" for name in TRAINED]
 ON_JAX = [*METHODS, OWN, "icarl/bce", "lucir/meta_bsce", "baseline/gce", "baseline/tal"]
 RUNS = [*ON_JAX, "baseline/bsce", "dgr/bsce", "lwf/relaxed_bsce"]
-ON_TWO = [run for run in RUNS if not run.endswith("/meta_bsce")]  # which is for one device
+ON_TWO = [run for run in RUNS if not for_one_device(*run.split("/"))]
 ON_FOUR = [f"{name}/ce/batch_size=6" for name in ("lucir", "ssil", "dgr")]
 # Only their steps are compared: on JAX, and on two devices.
 CHANGED = [
@@ -206,6 +214,14 @@ def test_two_processes_give_the_same_weights_to_the_bit(on_two_devices, tasks_in
     expected = tasks_in_a_chain[3].get_weights()
     for value, same in zip(expected, weights["chain alone"], strict=True):
         np.testing.assert_array_equal(value, same)
+
+
+def test_a_term_that_needs_the_whole_batch_is_refused_on_several_devices():
+    """Also of a person's own method, whose facts do not say so."""
+    task = learn(network(), 0, choice_of("replay")).phases[0].task
+    term = Term("compared", 1.0, lambda batch: batch.labels, whole_batch=True)
+    with pytest.raises(UserError, match=r"^The term compared needs .* Received: 2 devices$"):
+        Trainer(seed=5, num_devices=2)(task, task.phase([term]))
 
 
 def test_fewer_images_than_devices_are_told_in_one_line():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfcil.layers.draws import Augmentation
-from tfcil.training import Balanced, Joined, Shuffled
+from tfcil.training import Balanced, Joined, PerClass, Shuffled
 from tfcil.training.samplers import Plan
 
 SEED = (3, 20, 0)
@@ -99,9 +99,43 @@ def test_balanced_sampler_sees_each_class_equally_often():
     assert len(np.unique(seen)) == 333
 
 
+@quickly
+@given(
+    counts=st.lists(st.integers(1, 6), min_size=1, max_size=8),
+    classes=st.integers(1, 10),
+    per_class=st.integers(1, 5),
+    step=st.integers(0, 1000),
+)
+def test_per_class_sampler_draws_different_classes_and_as_many_images_of_each(
+    counts, classes, per_class, step
+):
+    """An image comes again only where all of its class came: as often as one another, but for 1."""
+    labels = np.random.default_rng(0).permutation(np.repeat(10 * np.arange(len(counts)), counts))
+    sampler = PerClass(labels, classes, per_class)
+    indices = sampler.batch(SEED, step)
+    assert len(indices) == len(sampler.passes(step)) == sampler.size
+    found, times = np.unique(labels[indices], return_counts=True)
+    assert len(found) == min(classes, len(counts))
+    assert (times == per_class).all()
+    for label in found:
+        often = np.bincount(indices, minlength=len(labels))[labels == label]
+        assert often.max() - often.min() <= 1
+
+
+def test_per_class_sampler_sees_each_class_and_each_of_its_images_equally_often():
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 4, 7, 9], [2, 3, 30, 100]))
+    sampler = PerClass(labels, 3, 2)
+    assert sampler.steps_per_epoch == 135 / 6
+    seen = np.concatenate([sampler.batch(SEED, step) for step in range(2000)])
+    shares = np.bincount(labels[seen])[[0, 4, 7, 9]] / len(seen)
+    np.testing.assert_allclose(shares, 1 / 4, atol=0.01)
+    of_thirty = np.bincount(seen)[labels == 7] / len(seen)
+    np.testing.assert_allclose(of_thirty, 1 / 120, atol=0.003)
+
+
 @pytest.mark.parametrize(
     "sampler",
-    [Shuffled(NEW, 7), joined(), Balanced(np.arange(20) % 3, 6)],
+    [Shuffled(NEW, 7), joined(), Balanced(np.arange(20) % 3, 6), PerClass(np.arange(20) % 6, 3, 2)],
     ids=lambda one: type(one).__name__,
 )
 def test_a_batch_is_a_function_of_seed_and_step(sampler):

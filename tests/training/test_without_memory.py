@@ -12,9 +12,9 @@ from tfcil.stages.run import run_all
 PARAMS = tiny_params(3, 2, 2, seed=5, memory=0)
 
 
-@pytest.fixture(scope="module", params=["finetune", "lwf", "lucir"])
+@pytest.fixture(scope="module", params=["finetune", "lwf", "lucir", "mmd"])
 def finished(request, tmp_path_factory):
-    """Also lucir, a method with a memory, in the memory-free setting of the journal version."""
+    """Also methods with a memory: lucir as in the journal version, mmd as it is published."""
     folder = tmp_path_factory.mktemp(request.param)
     method = {"name": request.param, "loss": "relaxed_bsce"}
     options = {"relaxed_bsce": {"epsilon": 0.5}}

@@ -37,5 +37,5 @@ def term(task, options):
         CLASSIFICATION,
         1.0,
         values,
-        before_step=lambda preparation: LearnedCoefficient(preparation, options),
+        before_step=lambda preparation: LearnedCoefficient(preparation, task, options),
     )

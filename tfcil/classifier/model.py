@@ -46,11 +46,17 @@ def untrained(backbone, image_shape, mean, std, precision="float32", side=None, 
 
 
 def _resized(images, side):
-    height, width, _ = resized_shape(images.shape[1:], side)
-    # An enlarged image needs no antialiasing, which XLA does not know on a GPU.
-    antialias = side < min(images.shape[1:3])
-    options = {"antialias": antialias, "dtype": "float32", "name": "resizing"}
-    return keras.layers.Resizing(height, width, **options)(images)
+    shape = images.shape[1:]
+    # No `Resizing` layer: without a `training` argument, all layers after it would train. An
+    # enlarged image needs no antialiasing, which XLA does not know on a GPU.
+    x = keras.ops.image.resize(
+        images,
+        resized_shape(shape, side)[:2],
+        antialias=side < min(shape[:2]),
+        data_format="channels_last",
+    )
+    x._keras_history.operation.name = "resizing"
+    return x
 
 
 def num_classes(model) -> int:

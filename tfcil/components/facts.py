@@ -34,6 +34,7 @@ class MethodFacts(Section):
             `removes_prior` of the options overrides it.
         closed_form: whether it computes the head from statistics of a frozen network; then it
             learns the first task, too, and `learn` returns a `Learned`.
+        one_device: whether it cannot be computed exactly on several devices.
     """
 
     any_loss: bool = True
@@ -43,6 +44,7 @@ class MethodFacts(Section):
     correction: str | None = None
     removes_prior: str | None = None
     closed_form: bool = False
+    one_device: bool = False
 
 
 class LossFacts(Section):

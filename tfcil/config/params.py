@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, ValidationError, field_validator, model_validator
 
-from tfcil.backbones.names import check_backbone, is_file, known_weights
 from tfcil.components.recipe import Recipe
 from tfcil.components.sections import PositiveInt, Section
+from tfcil.config.network import Model
 from tfcil.config.settings import Choice, Method, Strategy, choose
 from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import brief, shown
+from tfcil.evaluation.figures import check_asked
 from tfcil.scenario import check_chain, check_order_name
 
 TaskKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -162,71 +163,6 @@ class Exemplars(Section):
     )
 
 
-class Model(Section):
-    """The network before it knows any class."""
-
-    backbone: str = Field(
-        "simple_cnn",
-        description="one of our own, efficientnet_lite0, one of keras.applications, the path of a "
-        "`.keras` file, or hub:PRESET of keras-hub: docs/pretrained.md",
-    )
-    weights: Literal["imagenet", "preset"] | None = Field(
-        None,
-        description="pretrained weights: imagenet of efficientnet_lite0 and keras.applications, "
-        "preset of hub:PRESET; a file brings its own; null: random ones",
-    )
-    side: PositiveInt | None = Field(
-        None,
-        description="pixels of the shorter side that the model itself resizes images to before the "
-        "backbone; null: as they are stored",
-    )
-    layer: Annotated[str, Field(min_length=1)] | None = Field(
-        None,
-        description="of a file: the layer whose output gives the features; null: the input of the "
-        "Dense layer that ends it, otherwise its output",
-    )
-    pixels: Literal["raw", "unit", "signed"] | None = Field(
-        None,
-        description="of a file, and required there: what its network takes, raw 0..255, unit 0..1, "
-        "signed -1..1",
-    )
-    last_relu: bool | None = Field(
-        None,
-        description="whether a ReLU ends a backbone of our own; cosine heads want features of both "
-        "signs; null: as published",
-    )
-    precision: Literal["float32", "mixed_bfloat16"] = Field(
-        "float32", description="what convolutions compute in; weights and losses stay float32"
-    )
-
-    @field_validator("backbone")
-    @classmethod
-    def _backbone_is_known(cls, name):
-        return check_backbone(name)
-
-    @model_validator(mode="after")
-    def _settings_fit(self):
-        known, of_file = known_weights(self.backbone), is_file(self.backbone)
-        name = shown(self.backbone)
-        if self.weights not in (None, known):
-            raise ValueError(
-                f"weights: expected null{f' or {known}' if known else ''} with model.backbone="
-                f"{name}. Received: model.weights={self.weights}"
-            )
-        if of_file != (self.pixels is not None):
-            expected = "raw, unit or signed" if of_file else "null"
-            raise ValueError(
-                f"pixels: expected {expected} with model.backbone={name}. "
-                f"Received: model.pixels={self.pixels}"
-            )
-        if self.layer is not None and not of_file:
-            raise ValueError(
-                f"layer: expected null with model.backbone={name}, which is no file. "
-                f"Received: model.layer={shown(self.layer)}"
-            )
-        return self
-
-
 class Params(Section):
     """The whole params.yaml."""
 
@@ -263,6 +199,11 @@ class Params(Section):
         description="options of methods, losses and corrections by their names, where they differ "
         "from the defaults; those of components that are not used are checked and ignored",
     )
+    measures: dict[str, Any] = Field(
+        {},
+        description="what is measured only where it is asked for, such as the similarity of "
+        "features: docs/report.md",
+    )
     base: Recipe = Field(description="how the first task is trained: epochs, rates, augmentation")
     increment: Recipe = Field(description="how every later task is trained")
 
@@ -270,6 +211,11 @@ class Params(Section):
     @classmethod
     def _options_may_be_empty(cls, options):
         return {} if options is None else options
+
+    @field_validator("measures")
+    @classmethod
+    def _measures_are_known(cls, measures):
+        return check_asked(measures)
 
     @model_validator(mode="after")
     def _components_fit(self):

@@ -103,7 +103,7 @@ def _type(entry) -> str:
     if entry.get("type") == "array":
         return f"list of {_plural(_type(entry.get('items', {})))}"
     if entry.get("type") == "object":
-        return "sections by key"
+        return "sections by key" if _section_of(entry) or "properties" in entry else "values by key"
     if "$ref" in entry:
         return "section"
     named = {"null": "`null`", "boolean": "`true`, `false`", "string": "text"}

@@ -167,8 +167,7 @@ def choose(method: Method, options: dict, memory: int, strategy: str = "none") -
     _check_loss(choice)
     _check_correction(choice)
     _check_memory(choice, memory)
-    if strategy != "none" and loss.facts.one_device:
-        raise UserError(f"method.loss={method.loss} runs on one device. Received: {strategy=!s}")
+    _check_devices(choice, strategy)
     return choice
 
 
@@ -226,6 +225,15 @@ def _check_correction(choice) -> None:
             f"method.correction: the class prior is removed by {remover}, {name} would remove it "
             f"twice: choose loss=ce or correction=none. Received: method.correction={name}"
         )
+
+
+def _check_devices(choice, strategy) -> None:
+    for key, one in (("name", choice.method), ("loss", choice.loss)):
+        if strategy != "none" and one.facts.one_device:
+            raise UserError(
+                f"method.{key}={one.spelling} runs on one device, expected strategy=none. "
+                f"Received: {strategy=!s}"
+            )
 
 
 def _check_memory(choice, memory) -> None:

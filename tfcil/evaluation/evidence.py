@@ -14,17 +14,20 @@ class Evidence:
         images: (n, height, width, channels) raw test images.
         labels: int array (n,), their classes.
         memory: the `ExemplarMemory` after the model's task, of m exemplars.
+        num_old: number of classes of the tasks before; the others are new.
 
     Attributes:
         labels: of the test images.
+        num_old: number of old classes.
         exemplar_labels: int array (m,).
     """
 
-    def __init__(self, forward, images, labels, memory):
+    def __init__(self, forward, images, labels, memory, num_old=0):
         self._forward = forward
         self._images = images
         self._exemplars = memory.images
         self.labels = labels
+        self.num_old = num_old
         self.exemplar_labels = memory.labels
 
     @property

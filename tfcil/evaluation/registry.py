@@ -5,7 +5,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,20 +31,26 @@ class Rule:
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of a model, other than the accuracy of a rule.
+    """A figure or several figures of a model, other than the accuracy of a rule.
 
     Attributes:
         title: its name in tables and legends.
-        compute: function from the `Evidence` to a float, or to `None` if it is undefined.
+        compute: function from the `Evidence` to a float, or to `None` if it is undefined. With
+            `check`, it takes the value of `measures.NAME` in params.yaml as well, and returns a
+            dictionary of such figures: the figure `KEY` or `KEY_GROUP` is named NAME@KEY or
+            NAME@KEY_GROUP. Figures of one key are shown together; `KEY` is that of all classes.
         kind: `"share"`, a fraction that is shown in percent, or `"points"`, a difference of
             fractions that is shown in percentage points.
         less_is_better: whether a fall is good.
+        check: function that refuses a wrong value of `measures.NAME` in params.yaml by a
+            `UserError`: only with such a value the measure is computed. `None`: it always is.
     """
 
     title: str
-    compute: Callable[[Evidence], float | None]
+    compute: Callable[..., float | dict[str, float | None] | None]
     kind: Literal["share", "points"] = "share"
     less_is_better: bool = False
+    check: Callable[[Any], None] | None = None
 
 
 @functools.cache

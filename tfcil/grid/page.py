@@ -4,7 +4,8 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
+from tfcil.evaluation.figures import is_known, measure_of
+from tfcil.evaluation.registry import all_rules, heading, primary
 from tfcil.evaluation.shots import FIGURES
 from tfcil.files import write_atomically
 from tfcil.grid.figure import draw_variants
@@ -85,7 +86,7 @@ def _figures(variants) -> dict[str, str]:
                 f"{heading(rule)} last": f"metrics.{rule}.{LAST}",
             }
     figures |= {
-        measure.title: f"metrics.measures.{name}" for name, measure in all_measures().items()
+        measure_of(name).title: f"metrics.measures.{name}" for name in _measure_figures(variants)
     }
     figures |= {title: f"metrics.shots.{name}" for name, title in FIGURES.items()}
     shown = {figure for figure in figures.values() if any(one.values(figure) for one in variants)}
@@ -100,8 +101,15 @@ def _legend(variants) -> str:
         for name, rule in all_rules().items()
         if f"{heading(name)} AIA" in shown
     ]
-    measured = any(measure.title in shown for measure in all_measures().values())
+    measured = any(measure_of(name).title in shown for name in _measure_figures(variants))
     return LEGEND.format(measures=" and measures" if measured else "", rules="".join(named))
+
+
+def _measure_figures(variants) -> list[str]:
+    """Returns the names of the figures of measures that any run has."""
+    metrics = [record["metrics"] for variant in variants for record in variant.records.values()]
+    found = dict.fromkeys(name for one in metrics for name in one.get("measures", {}))
+    return [name for name in found if is_known(name)]
 
 
 def _table(variants, num_seeds) -> str:

@@ -6,7 +6,8 @@ from pydantic import Field, StrictInt, model_validator
 
 from tfcil.components.recipe import Recipe
 from tfcil.components.sections import Section
-from tfcil.config.params import Exemplars, Model
+from tfcil.config.network import Model
+from tfcil.config.params import Exemplars
 from tfcil.config.settings import Choice, Method, TaskSettings, choose
 from tfcil.errors import UserError
 

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "distribution_aware_distillation",
             "less_forget",
             "logit_distillation",
+            "maximum_mean_discrepancy",
             "pod_flat",
             "pod_spatial",
         ],
@@ -27,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "robust": ["generalized_crossentropy", "reduced_jeffries_matusita"],
         "separated": ["separated_softmax_crossentropy", "taskwise_distillation"],
         "temporal": ["temporal_adjusted_crossentropy"],
+        "triplets": ["triplet"],
         "wrapper": ["FunctionLoss"],
     },
 )

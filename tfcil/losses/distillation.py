@@ -10,7 +10,16 @@ import numpy as np
 from keras import ops, tree
 
 from tfcil.errors import UserError
-from tfcil.losses.numerics import at_least_float32, check_temperature, unit_vectors
+from tfcil.losses.numerics import (
+    at_least_float32,
+    check_bandwidths,
+    check_temperature,
+    squared_distances,
+    unit_vectors,
+)
+
+BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
+NARROWEST = 1e-12  # smallest square of the median distance: equal features have one of 0
 
 
 def logit_distillation(teacher_logits, student_logits, temperature=2.0):
@@ -165,6 +174,48 @@ def pod_spatial(teacher_maps, student_maps):
         teacher, student = _constant_and_variable(*pair)
         distances.append(_unit_distance(_pooled_squares(teacher), _pooled_squares(student)))
     return sum(distances) / len(distances)
+
+
+def maximum_mean_discrepancy(teacher_features, student_features, bandwidths=BANDWIDTHS):
+    """Computes the squared maximum mean discrepancy of the teacher's and the student's features.
+
+    It compares two sets: which image a feature belongs to does not matter. The biased estimator is
+
+    mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j)    over all pairs i, j
+
+    with the teacher's features a, the student's b, and k(x, y) the sum over the bandwidths h of
+    exp(-|x - y|^2 / (2 (h m)^2)). m is the median distance of an a to a b, a constant: it gets no
+    gradient.
+
+    Args:
+        teacher_features: pooled features before the head, (batch, d).
+        student_features: the student's features of the same images, (batch, d).
+        bandwidths: h, positive numbers, at least one.
+
+    Returns:
+        The part of each sample, (batch,), float32 or wider: the mean over j above. Their mean over
+        the batch is the discrepancy; a part by itself can be negative. At equal features all are
+        exactly 0.
+
+    Raises:
+        UserError: there is no bandwidth, or one is not positive.
+
+    Reference:
+        Gretton et al., "A Kernel Two-Sample Test" (JMLR 2012), equation 5; as a regulariser: Chen
+        et al., "On the Exploration of Incremental Learning for Fine-grained Image Retrieval"
+        (arXiv 2010.08020). Kernel and bandwidths are our reading.
+    """
+    check_bandwidths(bandwidths)
+    teacher, student = _constant_and_variable(teacher_features, student_features)
+    between = squared_distances(teacher, student)
+    median = ops.maximum(ops.stop_gradient(ops.median(between)), NARROWEST)
+
+    def kernel(squares):
+        return sum(ops.exp(-squares / (2 * width**2 * median)) for width in bandwidths)
+
+    within = (kernel(squared_distances(each, each)) for each in (teacher, student))
+    pairs = sum(within) - 2 * kernel(between)
+    return ops.sum(pairs, axis=-1) / ops.cast(ops.shape(pairs)[-1], pairs.dtype)
 
 
 def _constant_and_variable(teacher, student):

@@ -55,6 +55,15 @@ def unit_vectors(x, axis=-1):
     return x * ops.rsqrt(ops.maximum(squared, SHORTEST**2))
 
 
+def squared_distances(a, b):
+    """Computes the squared Euclidean distance of each row of `a` to each row of `b`.
+
+    Equal rows have exactly 0, and so has their gradient: it is computed from differences, which
+    take rows of `a` * rows of `b` * columns numbers.
+    """
+    return ops.sum(ops.square(a[:, None, :] - b[None, :, :]), axis=-1)
+
+
 def is_number(value):
     """Returns whether `value` is a real number; booleans are not."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -65,6 +74,15 @@ def check_temperature(temperature):
     if not (is_number(temperature) and 0 < temperature < math.inf):
         raise UserError(
             f"temperature must be a positive number. Received: temperature={temperature!r}"
+        )
+
+
+def check_bandwidths(bandwidths):
+    """Raises a `UserError` unless there are bandwidths, all of them positive and finite numbers."""
+    if not (len(bandwidths) and all(is_number(one) and 0 < one < math.inf for one in bandwidths)):
+        raise UserError(
+            "bandwidths must be positive numbers, at least one. "
+            f"Received: bandwidths={list(bandwidths)}"
         )
 
 

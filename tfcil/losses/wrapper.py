@@ -11,11 +11,16 @@ from keras import ops
 
 from tfcil import losses
 from tfcil.errors import UserError, nearest
-from tfcil.losses.numerics import check_q, check_temperature, working_dtype
+from tfcil.losses.numerics import check_bandwidths, check_q, check_temperature, working_dtype
 from tfcil.losses.ranking import check_variant
 
 # The functions check their options at the first batch; these need no batch to be checked.
-EARLY_CHECKS = {"q": check_q, "temperature": check_temperature, "variant": check_variant}
+EARLY_CHECKS = {
+    "bandwidths": check_bandwidths,
+    "q": check_q,
+    "temperature": check_temperature,
+    "variant": check_variant,
+}
 
 
 class Loss(keras.losses.Loss):

@@ -5,8 +5,9 @@ from itertools import zip_longest
 import numpy as np
 
 from tfcil.errors import UserError
+from tfcil.evaluation.figures import is_known
 from tfcil.evaluation.matrix import AccuracyMatrix
-from tfcil.evaluation.registry import all_measures, all_rules, primary
+from tfcil.evaluation.registry import all_rules, primary
 from tfcil.evaluation.shots import is_unbalanced, shot_accuracies
 
 
@@ -20,8 +21,8 @@ class Results:
         tasks: keys of the tasks.
         matrices: an `AccuracyMatrix` by name of the rule, the primary one first, for the rules that
             predicted after every task.
-        measures: values after each task by name of the measure, `None` where undefined; without
-            measures that are nowhere defined.
+        measures: values after each task by name of the figure of a measure, `None` where undefined;
+            without figures that are nowhere defined.
         num_classes: classes seen after each task.
         confusion: confusion matrix of the primary rule after the last task, rows are true classes.
         class_sizes: training images of each class when it arrived; `[]` where they are not known.
@@ -55,11 +56,10 @@ class Results:
             for rule in all_rules()
             if all(rule in one["correct"] for one in evaluations)
         }
-        found = {
-            name: [one.get("measures", {}).get(name) for one in evaluations]
-            for name in all_measures()
-        }
-        self.measures = {name: values for name, values in found.items() if set(values) != {None}}
+        measured = [one.get("measures", {}) for one in evaluations]
+        # In the order of the last task: the first has no figures of old classes.
+        names = dict.fromkeys(name for one in reversed(measured) for name in one if is_known(name))
+        self.measures = {name: [one.get(name) for one in measured] for name in names}
         self.num_classes = [len(one["confusion"]) for one in evaluations]
         self.confusion = np.array(evaluations[-1]["confusion"])
         self.class_sizes = evaluations[-1].get("class_sizes", [])

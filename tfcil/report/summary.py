@@ -3,7 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from tfcil.evaluation.registry import all_measures, heading
+from tfcil.evaluation.figures import by_group, measure_of
+from tfcil.evaluation.registry import heading
 from tfcil.evaluation.shots import FIGURES
 from tfcil.report.tables import task_rows
 
@@ -13,11 +14,14 @@ def print_summary(results, layout) -> None:
     console, last = Console(), results.tasks[-1]
     where = "" if results.split == "test" else f" ({results.split} images)"
     table = Table(title=f"Accuracy on all classes seen so far{where}")
-    titles = [all_measures()[name].title for name in results.measures]
+    groups = by_group(results.measures)
+    single = [name for name, figures in groups.items() if len(figures) == 1]
+    titles = [measure_of(name).title for name in single]
     for column in ("task", "classes", *map(heading, results.matrices), "old", "new", *titles):
         table.add_column(column, justify="right")
     for row in task_rows(results):
-        figures = (*row["all"].values(), row["old"], row["new"], *row["measures"].values())
+        measured = (row["measures"][name] for name in single)
+        figures = (*row["all"].values(), row["old"], row["new"], *measured)
         table.add_row(row["task"], str(row["classes"]), *map(_shown, figures))
     console.print(table)
     for rule, matrix in results.matrices.items():
@@ -27,6 +31,14 @@ def print_summary(results, layout) -> None:
             if value is not None
         ]
         console.print(f"{heading(rule)}: " + ", ".join(shown), highlight=False, soft_wrap=True)
+    for name in groups:
+        if name not in single:
+            shown = [
+                f"{group} {_shown(results.measures[figure][-1])}".lstrip()
+                for group, figure in groups[name].items()
+            ]
+            title = measure_of(name).title
+            console.print(f"{title}: {', '.join(shown)}", highlight=False, soft_wrap=True)
     if results.shots:
         most, least = max(results.class_sizes), min(results.class_sizes)
         shown = [

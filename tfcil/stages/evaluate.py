@@ -6,8 +6,9 @@ from tfcil.classifier import FeatureCache, num_classes, open_classifier, takes
 from tfcil.data.store import Concatenated, read_images
 from tfcil.errors import UserError
 from tfcil.evaluation.evidence import Evidence
+from tfcil.evaluation.figures import compute_figures
 from tfcil.evaluation.matrix import confusion_matrix
-from tfcil.evaluation.registry import all_measures, all_rules, primary
+from tfcil.evaluation.registry import all_rules, primary
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, write_json
 from tfcil.stages.layout import Layout
@@ -15,7 +16,7 @@ from tfcil.training.determinism import make_deterministic
 
 
 def evaluate(layout: Layout, params, key: str) -> None:
-    """Writes evaluation/KEY.json; reads nothing of `params`.
+    """Writes evaluation/KEY.json; reads `measures`.
 
     The file holds the split; the number of correct predictions per task, by rule; the confusion
     matrix of the primary rule; the training images of each class; and the measures.
@@ -32,8 +33,9 @@ def evaluate(layout: Layout, params, key: str) -> None:
     def run(images):
         return cache.outputs(model, images)
 
-    evidence = Evidence(run, images, labels, ExemplarMemory.load(layout.memory(key)))
-    predictions = _defined({name: rule.predict(evidence) for name, rule in all_rules().items()})
+    num_old = sum(len(one["class_sizes"]) for one in seen[:-1])
+    evidence = Evidence(run, images, labels, ExemplarMemory.load(layout.memory(key)), num_old)
+    predictions = {name: rule.predict(evidence) for name, rule in all_rules().items()}
     first = np.cumsum([0, *(one["images"] for one in seen[:-1])])
     confusion = confusion_matrix(labels, predictions[primary()], evidence.num_classes)
     write_json(
@@ -46,18 +48,13 @@ def evaluate(layout: Layout, params, key: str) -> None:
             "correct": {
                 rule: np.add.reduceat(predicted == labels, first, dtype=int).tolist()
                 for rule, predicted in predictions.items()
+                if predicted is not None
             },
             "confusion": confusion.tolist(),
             "class_sizes": [size for one in seen for size in one["class_sizes"]],
-            "measures": _defined(
-                {name: measure.compute(evidence) for name, measure in all_measures().items()}
-            ),
+            "measures": compute_figures(evidence, read_json(layout.asked_measures)),
         },
     )
-
-
-def _defined(values) -> dict:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _open(path, image_shape, classes):

@@ -2,6 +2,7 @@
 
 `train` depends on these files instead of params.yaml: of the method, the first task depends on head
 and loss only, and no task depends on options of unused components. DVC's templates can't say that.
+Nor can they say that a key may be missing: `evaluate` depends on a file with `measures`.
 """
 
 import sys
@@ -15,12 +16,13 @@ from tfcil.stages.layout import START, Layout
 
 
 def recipes(layout: Layout, params) -> None:
-    """Writes recipes/: one file per task. Tells what of the options is hardly meant."""
+    """Writes recipes/: one file per task, and `measures`. Tells what is hardly meant."""
     for warning in params.choice().warnings:
         print(warning, file=sys.stderr)
     with write_atomically(layout.recipe(START).parent) as folder:
         for key in params.tasks:
             write_json(folder / f"{key}.json", settings_of(params, key).model_dump())
+        write_json(folder / layout.asked_measures.name, params.measures)
 
 
 def settings_of(params, key) -> TaskSettings:

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoint": ["Checkpoint"],
         "phase": ["Batch", "BeforeStep", "Phase", "Term", "Transform"],
         "reweighting": ["HeadReweighting", "column_factors"],
-        "samplers": ["Balanced", "Joined", "Shuffled"],
+        "samplers": ["Balanced", "Joined", "PerClass", "Shuffled"],
         "determinism": ["make_deterministic"],
         "task": ["Task"],
         "transforms": ["Clipped", "FrozenColumns"],

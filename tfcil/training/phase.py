@@ -48,6 +48,8 @@ class Term:
         teacher_reads: outputs of the teacher that `values` needs.
         before_step: function of a `Preparation` that returns a `BeforeStep`, for a term that
             learns something of its own between the steps.
+        whole_batch: whether the value of a sample depends on the others of its batch. Devices that
+            share a batch see a part of it each, so several of them refuse such a term.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Term:
     reads: tuple[str, ...] = ("logits",)
     teacher_reads: tuple[str, ...] = ()
     before_step: Callable | None = None
+    whole_batch: bool = False
 
 
 class Preparation(NamedTuple):

@@ -117,7 +117,7 @@ class Balanced:
 
     def batch(self, seed, step) -> np.ndarray:
         """Returns the indices of a step's images."""
-        order, first, counts = self._by_class
+        order, first, counts = self._ordered
         generator = np.random.default_rng([*seed, 3, step])
         classes = generator.integers(0, len(counts), self.size)
         within = (generator.uniform(size=self.size) * counts[classes]).astype(int)
@@ -128,11 +128,64 @@ class Balanced:
         return np.full(self.size, step)
 
     @cached_property
+    def _ordered(self):
+        return _ordered_by_class(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class PerClass:
+    """Draws some classes, and the same number of images of each, for losses that compare images.
+
+    Args:
+        labels: (n,) of the images.
+        classes: P, classes per step, each of them once; all of them if there are fewer.
+        per_class: K, images of each; one comes twice only if its class has fewer.
+    """
+
+    labels: np.ndarray
+    classes: int
+    per_class: int
+
+    @property
+    def size(self) -> int:
+        """Images per step."""
+        return min(self.classes, len(self._by_class)) * self.per_class
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Indices of all images."""
+        return np.arange(len(self.labels))
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which as many images are drawn as there are."""
+        return len(self.labels) / self.size
+
+    def batch(self, seed, step) -> np.ndarray:
+        """Returns the indices of a step's images, class after class."""
+        generator = np.random.default_rng([*seed, 5, step])
+        chosen = generator.permutation(len(self._by_class))[: self.classes]
+        # `resize` begins again where a class has too few.
+        drawn = [
+            np.resize(generator.permutation(self._by_class[one]), self.per_class) for one in chosen
+        ]
+        return np.concatenate(drawn)
+
+    def passes(self, step) -> np.ndarray:
+        """Returns the step, (size,): an image comes at random, as often after even as odd steps."""
+        return np.full(self.size, step)
+
+    @cached_property
     def _by_class(self):
-        """Returns the images ordered by class, the first place of each class, and its images."""
-        order = np.argsort(self.labels, kind="stable")
-        _, first, counts = np.unique(self.labels[order], return_index=True, return_counts=True)
-        return order, first, counts
+        order, first, _ = _ordered_by_class(self.labels)
+        return np.split(order, first[1:])
+
+
+def _ordered_by_class(labels):
+    """Returns the images ordered by class, the first place of each class, and its images."""
+    order = np.argsort(labels, kind="stable")
+    _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    return order, first, counts
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ class Trainer:
             The trained classifier.
 
         Raises:
-            UserError: where there are fewer images in a step than devices, or the loss stops being
-                finite.
+            UserError: where there are fewer images in a step than devices, several devices would
+                share the batch of a term that needs it whole, or the loss stops being finite.
         """
         if phase.name in self._names:
             raise ValueError(f"phases need different names. Received: {phase.name} twice")
@@ -89,6 +89,7 @@ class Training:
 
     def __init__(self, task, phase, seed, num_devices=1):
         self.name, self.terms = phase.name, phase.terms
+        _check_devices(phase.terms, num_devices)
         self.classifier = _classifier_of(phase.student)
         self._trainable = {layer: layer.trainable for _, layer in layers_by_path(self.classifier)}
         if phase.trainable:
@@ -232,6 +233,15 @@ def _check_finite(loss, epoch, epochs):
             f"The loss stopped being finite in epoch {epoch + 1} of {epochs}: expected a learning "
             f"rate that this network bears. Received: loss={loss}"
         )
+
+
+def _check_devices(terms, num_devices):
+    for term in terms:
+        if term.whole_batch and num_devices > 1:
+            raise UserError(
+                f"The term {term.name} needs the whole batch, expected strategy=none. "
+                f"Received: {num_devices} devices"
+            )
 
 
 def _classifier_of(student):

@@ -26,18 +26,20 @@ class LearnedCoefficient(BeforeStep):
 
     Args:
         preparation: the `Preparation` of the phase.
+        task: the `Task` whose class counts the loss takes.
         options: of meta_bsce.
 
     Attributes:
         variables: log alpha and the state of its optimizer.
     """
 
-    def __init__(self, preparation, options):
-        self._task, self._tau = preparation.task, options.tau
+    def __init__(self, preparation, task, options):
+        self._images, self._labels = preparation.task.images, preparation.task.labels
+        self._task, self._tau = task, options.tau
         self._features = expose(preparation.classifier, FEATURES)
         self._head = preparation.classifier.get_layer(LOGITS)
         self._augmentation = preparation.augmentation
-        self._sampler = Balanced(self._task.labels, options.batch_size)
+        self._sampler = Balanced(self._labels, options.batch_size)
         self._seed = preparation.seed
         self._log_alpha = keras.Variable(0.0, dtype="float32", name="log_alpha")
         self._adam = keras.optimizers.Adam(options.learning_rate)
@@ -52,7 +54,7 @@ class LearnedCoefficient(BeforeStep):
     def update(self, step, images, labels, draws, learning_rate):
         """Moves alpha once, by the batch of the coming step and a class-balanced one."""
         chosen = self._sampler.batch(self._seed, step)
-        balanced = self._task.images[chosen], self._task.labels[chosen].astype("int32")
+        balanced = self._images[chosen], self._labels[chosen].astype("int32")
         gradient = self._gradient(
             *(images, labels, draws, *balanced),
             *(np.float32(learning_rate), np.float32(ops.convert_to_numpy(self._log_alpha))),

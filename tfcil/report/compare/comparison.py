@@ -4,7 +4,8 @@ import itertools
 import operator
 from dataclasses import dataclass
 
-from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
+from tfcil.evaluation.figures import measure_of
+from tfcil.evaluation.registry import all_rules, heading, primary
 from tfcil.evaluation.shots import FIGURES as SHOTS
 from tfcil.report.experiment import Experiment
 from tfcil.report.tables import task_rows
@@ -56,9 +57,10 @@ class Comparison:
         for rule in self._common_rules():
             if rule != primary():
                 changes += _changes(first[rule], second[rule], f"{heading(rule)}: ")
-        for name, measure in all_measures().items():
+        for name in first["measures"] | second["measures"]:
             values = [one["measures"].get(name) for one in (first, second)]
             if values != [None, None]:
+                measure = measure_of(name)
                 changes.append(Change(measure.title, *values, not measure.less_is_better))
         for name, title in SHOTS.items():
             values = [one.get("shots", {}).get(name) for one in (first, second)]

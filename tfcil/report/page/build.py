@@ -1,6 +1,6 @@
 """Builds the page of one experiment."""
 
-from tfcil.evaluation.registry import all_measures
+from tfcil.evaluation.figures import measure_of
 from tfcil.evaluation.shots import FIGURES
 from tfcil.report.page.classes import class_chart, pictured_exemplars, sorted_classes
 from tfcil.report.page.confusion import confusion_figure
@@ -32,7 +32,7 @@ def experiment_page(experiment) -> str:
         params=params,
         split=results.split,
         cards=cards(results),
-        measures={name: all_measures()[name] for name in results.measures},
+        measures={name: measure_of(name) for name in results.measures},
         measure_cards=measure_cards(results),
         shot_cards=shot_cards(results),
         shot_titles=FIGURES if results.shots else {},

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tfcil.evaluation.registry import all_measures, all_rules, heading, primary
+from tfcil.evaluation.figures import by_group, measure_of
+from tfcil.evaluation.registry import all_rules, heading, primary
 from tfcil.evaluation.shots import FIGURES, group_sizes
 from tfcil.report.page.chart import (
     Axis,
@@ -53,13 +54,17 @@ def measure_cards(results) -> list[dict]:
     return [
         {
             "name": f"measures.{name}",
-            "title": _capitalized(all_measures()[name].title),
-            "value": values[-1],
-            "kind": all_measures()[name].kind,
+            "title": _capitalized(measure_of(name).title),
+            "value": results.measures[name][-1],
+            "kind": measure_of(name).kind,
             "about": "last model",
-            "others": [],
+            "others": [
+                (group, f"measures.{figure}", results.measures[figure][-1])
+                for group, figure in groups.items()
+                if group
+            ],
         }
-        for name, values in results.measures.items()
+        for name, groups in by_group(results.measures).items()
     ]
 
 
@@ -107,11 +112,12 @@ def accuracy_curve(experiment) -> dict:
 
 def measure_curves(experiment) -> list[dict]:
     """Computes a chart of each measure after each task: its `title` and the `chart`."""
-    curves = []
-    for name, values in experiment.results.measures.items():
-        measure = all_measures()[name]
+    curves, found = [], experiment.results.measures
+    for name, groups in by_group(found).items():
+        measure = measure_of(name)
         title, unit = _capitalized(measure.title), "%" if measure.kind == "share" else "points"
-        series, axis = [Series(measure.title, values)], fraction_axis(values, f"in {unit}")
+        series = [Series(measure_of(one).title, found[one]) for one in groups.values()]
+        axis = fraction_axis(values_of(series), f"in {unit}")
         curves.append({"title": title, "chart": _over_tasks(experiment, title, series, axis)})
     return curves
 
