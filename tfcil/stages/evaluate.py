@@ -16,7 +16,7 @@ from tfcil.training.determinism import make_deterministic
 
 
 def evaluate(layout: Layout, params, key: str) -> None:
-    """Writes evaluation/KEY.json; reads `measures`.
+    """Writes evaluation/KEY.json; reads nothing of `params`.
 
     The file holds the split; the number of correct predictions per task, by rule; the confusion
     matrix of the primary rule; the training images of each class; and the measures.
