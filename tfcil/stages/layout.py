@@ -26,7 +26,7 @@ class Layout:
     train_images = _per_task("data/train")  # a folder
     test_images = _per_task("data/test")  # a folder
     seen = _per_task("data/seen", ".json")  # test images and class sizes so far
-    asked_measures = _path("recipes/asked.measures.json")  # no task: their keys have no dot
+    asked_measures = _path("recipes/asked.measures.json")  # `measures`; no task has a dot
     recipe = _per_task("recipes", ".json")  # every setting that decides how the task is trained
     model = _per_task("models", ".keras")  # the classifier after the task, or after START
     class_names = _per_task("models", ".json")  # in the order of the model's logits

@@ -16,7 +16,7 @@ from tfcil.stages.layout import START, Layout
 
 
 def recipes(layout: Layout, params) -> None:
-    """Writes recipes/: one file per task, and `measures`. Tells what is hardly meant."""
+    """Writes recipes/: one file per task, and `measures`. Warns of options hardly meant."""
     for warning in params.choice().warnings:
         print(warning, file=sys.stderr)
     with write_atomically(layout.recipe(START).parent) as folder:
