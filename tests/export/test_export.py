@@ -23,7 +23,7 @@ from tfcil.predict import Classifier, fitted
 SUFFIX = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx", "tflite": ".tflite"}
 NEEDED = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "tflite": ("ai_edge_litert",)}
 CLASSES = ("panda", "Köter/хаски", "小熊猫", 'a "b", c', "e", "f")
-CASES = ("linear", "cosine", "local", "branches", "application", "half")
+CASES = ("linear", "cosine", "local", "branches", "application", "half", "side")
 
 # Differences of log probabilities, which spread over 4 to 36.
 ROUNDING = 2e-4  # other kernels sum in another order: 4e-5 was seen
@@ -52,6 +52,7 @@ def folder(tmp_path_factory):
         ("branches", keras.Model(student.input, student.output["logits"]), grey),
         ("application", drawn("MobileNetV3Small", colour["same"]), colour),
         ("half", drawn("simple_cnn", small["same"], precision="mixed_bfloat16"), small),
+        ("side", drawn("simple_cnn", small["same"], side=32), small),
     ):
         save_classifier(model, folder / f"{case}.keras")
         names = CLASSES[: model.output.shape[-1]]
@@ -61,10 +62,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-def drawn(backbone, images, head=None, precision="float32"):
+def drawn(backbone, images, head=None, **options):
     """A classifier with drawn weights whose answers to these images differ."""
     statistics = [110.0] * images.shape[-1], [60.0] * images.shape[-1]
-    empty = untrained(backbone, images.shape[1:], *statistics, precision=precision, seed=1)
+    empty = untrained(backbone, images.shape[1:], *statistics, seed=1, **options)
     normalisations = [one for one in empty.layers if "BatchNorm" in type(one).__name__]
     for layer in normalisations:
         layer.momentum = 0.0
@@ -180,6 +181,7 @@ def test_keras_export_resizes_nearly_as_in_training(folder, tmp_path, case, most
     assert difference.max() <= most
     assert difference.mean() <= mean
     logits = keras.ops.convert_to_numpy(classifier.model(pixels))
+    np.testing.assert_allclose(model(images), model.predict(images, verbose=0), atol=ROUNDING)
     answer = np.log(model.predict(images, verbose=0))
     np.testing.assert_allclose(
         answer - logits, (answer - logits)[:, :1].repeat(4, 1), atol=ROUNDING

@@ -24,7 +24,9 @@ def write_keras(classifier, path) -> None:
         larger = round(height * 256 / 224)
         x = keras.layers.Resizing(larger, larger, crop_to_aspect_ratio=True, **options)(inputs)
         x = keras.layers.CenterCrop(height, width, dtype="float32", name="cropped")(x)
-    outputs = keras.layers.Softmax(dtype="float32", name=OUTPUT)(classifier.model(x))
+    # Without a `training` argument a call of `Resizing` sets what follows it to training.
+    logits = classifier.model(x, training=False)
+    outputs = keras.layers.Softmax(dtype="float32", name=OUTPUT)(logits)
     model = keras.Model(inputs, outputs, name="classifier")
     # Keras compiles with XLA on a GPU, which cannot resize with antialiasing.
     model.compile("sgd", jit_compile=False)
