@@ -178,5 +178,5 @@ def test_the_bytes_of_a_file_are_settings_of_the_first_task_alone(files, tmp_pat
     after = files(changes)
     assert {key for key in after if after[key] != before[key]} == {"00"}
     backbone.unlink()
-    with pytest.raises(UserError, match=r"expected a file \(No such file.*network\.keras$"):
+    with pytest.raises(UserError, match=r"expected a file \(No such file.*network\.keras"):
         files(changes)
