@@ -22,6 +22,10 @@ COMBINED = [
     ("baseline", "ce", "logit_adjustment"),
     ("eeil", "ce", "weight_aligning"),
     ("der", "ce", "weight_aligning"),
+    ("baseline", "bsce", "retrain_head"),
+    ("der", "ce", "retrain_head"),
+    ("icarl", "bce", "retrain_head"),
+    ("ssil", "ce", "retrain_head"),
 ]
 
 
