@@ -264,7 +264,7 @@ def test_the_first_task_gets_the_head_and_the_loss_that_go_with_the_method(
     assert (found["head"], found["loss"].name, found["correction"]) == (head, first_loss, None)
 
 
-@pytest.mark.parametrize("correction", ["logit_adjustment", "balanced_finetuning", "retrain_head"])
+@pytest.mark.parametrize("correction", ["logit_adjustment", "balanced_finetuning"])
 def test_a_correction_follows_the_first_task_where_its_option_says_so(correction):
     """For classes of unequal size."""
     assert chosen("replay", "ce", correction).first_task()["correction"] is None

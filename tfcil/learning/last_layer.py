@@ -18,7 +18,7 @@ def retrain_head(
     Args:
         model: a `keras.Model` with one input and one output that ends with a Dense layer, at most
             followed by a softmax. It is changed.
-        images: (n, ...), as the model takes them; images that it was not trained on tell most.
+        images: (n, ...), as the model takes them: those it was trained on, or others.
         labels: (n,) integers, the outputs that are right; each class has some.
         penalty: `"l1"` or `"l2"`, of the weights.
         strength: of the penalty, 1 / C of scikit-learn; `None`: chosen on half of the images, which
