@@ -20,8 +20,8 @@ from tfcil.corrections.shared.logistic import cross_entropy, fit_logistic
 from tfcil.errors import UserError
 
 FACTS = facts.CorrectionFacts(heads=("linear",), needs_memory=True)
-# 1 / C of the official code. Weaker penalties are often better for this task, and worse for the next
-# one, which such a head teaches.
+# 1 / C of the official code. Weaker penalties are often better for this task, and worse for the
+# next one, which such a head teaches.
 STRENGTHS = (1.0, 1 / 0.7, 1 / 0.3, 10.0, 1 / 0.07, 1 / 0.03, 100.0)
 UNCHOSEN = 1.0  # strength where no class has an image to spare
 
