@@ -4,7 +4,7 @@ Run as `python tiny_tasks.py OUT STRATEGY CPUS RUN...` it learns the second task
 methods, on the Keras backend of the environment and with CPUS logical devices, and writes an npz:
 `curves` as JSON, and the weights of each student. A RUN is NAME/LOSS, or
 NAME/LOSS/KEY=VALUE with another key of the recipe, or NAME/LOSS/COMPONENT.KEY=VALUE with another
-option; or `chain`, see there; `chain alone` uses one of the devices.
+option, or NAME/LOSS/correction=NAME; or `chain`, see there; `chain alone` uses one of the devices.
 """
 
 import functools
@@ -229,7 +229,7 @@ def learn_as_named(name, strategy="none"):
         *component, key = key.split(".")
         section = options.setdefault(*component, {}) if component else recipe
         section[key] = yaml.safe_load(value)
-    choice = choice_of(method, loss, **options)
+    choice = choice_of(method, loss, recipe.pop("correction", None), **options)
     return learn(first_task(choice), 1, choice, recipe=recipe, strategy=strategy)
 
 

@@ -19,5 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config.params": ["load_params"],
         "learning": ["IncrementalClassifier", "learn"],
+        "learning.last_layer": ["retrain_head"],
     },
 )

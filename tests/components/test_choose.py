@@ -215,6 +215,23 @@ def test_balanced_finetuning_can_be_chosen_or_left_out_of_any_method(name):
         assert corrections_of(name, loss, "none") is None
 
 
+@pytest.mark.parametrize(
+    "name", ["eeil", "wa", "der", "baseline", "icarl", "ssil", "foster", "dgr"]
+)
+def test_retrain_head_follows_any_method_with_a_linear_head(name):
+    """Also a balanced softmax: the balanced head takes the place of the trained one."""
+    for loss in ("ce",) if name in ONLY_CE else ("ce", "bsce"):
+        assert corrections_of(name, loss, "retrain_head") == "retrain_head"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("lucir", "cosine"), ("podnet", "local_similarity")])
+def test_retrain_head_refuses_another_head(name, kind):
+    with pytest.raises(
+        UserError, match=f"retrain_head corrects a linear head, {name} has a {kind}"
+    ):
+        chosen(name, "ce", "retrain_head")
+
+
 def test_another_correction_takes_the_place_of_the_published_one():
     assert corrections_of("wa", "ce", "logit_adjustment") == "logit_adjustment"
     assert corrections_of("der", "ce", "weight_aligning") == "weight_aligning"

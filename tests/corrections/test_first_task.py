@@ -92,3 +92,14 @@ def test_balanced_finetuning_follows_the_first_task_where_its_option_says_so(nam
     assert {type(layer).__module__.split(".")[0] for layer in found.student.layers} == {"keras"}
     assert all(np.isfinite(row["loss"]) for row in found.curve)
     assert [row["phase"] for row in found.curve] == ["main", "balancing", "balancing"]
+
+
+@pytest.mark.parametrize("source", ["memory", "memory+new", "held_out"])
+def test_retrain_head_follows_the_first_task_where_its_option_says_so(source):
+    asked = {"first_task": True, "source": source}
+    plain = learned()
+    found = learned(correction="retrain_head", retrain_head=asked)
+    assert [phase.name for phase in found.phases] == ["main"]
+    kernels = [one.student.get_layer(LOGITS).get_weights()[0] for one in (plain, found)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
+    assert np.isfinite(kernels[1]).all()

@@ -78,8 +78,18 @@ def methods(printed):
     assert [row["phase"] for row in rows if "distance" in row] == ["main", "main"]
 
 
+def unbalanced(printed):
+    """The rare classes gain; the page says by how much on one machine."""
+    accuracies = [float(one) for one in re.findall(r"rare (.*)", printed)]
+    assert accuracies[1] > accuracies[0] + 0.1
+
+
 PREPARED = {"README": readme}
-CHECKED = {"add_classes_to_a_keras_model": add_classes, "methods": methods}
+CHECKED = {
+    "add_classes_to_a_keras_model": add_classes,
+    "methods": methods,
+    "unbalanced": unbalanced,
+}
 
 
 # A few lines to read may leave it to Python to close a file.

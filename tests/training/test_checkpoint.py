@@ -42,23 +42,25 @@ def train(choice, checkpoint=None, epochs=None):
 
 
 @pytest.mark.parametrize(
-    ("name", "loss", "phases", "kills"),
+    ("name", "loss", "correction", "phases", "kills"),
     [
-        ("baseline", "meta_bsce", 1, [1]),
-        ("podnet", "nca", 2, [1, 3]),
-        ("dgr", "gce", 1, [1]),
-        ("baseline", "tal", 1, [1]),
-        ("foster", "ce", 2, [2]),
-        ("mmd", "bsce", 1, [1]),
-        ("module:own_method", "ce", 1, [1]),
+        ("baseline", "meta_bsce", "default", 1, [1]),
+        ("podnet", "nca", "default", 2, [1, 3]),
+        ("dgr", "gce", "default", 1, [1]),
+        ("baseline", "tal", "default", 1, [1]),
+        ("replay", "ce", "retrain_head", 1, [1]),
+        ("foster", "ce", "default", 2, [2]),
+        ("mmd", "bsce", "default", 1, [1]),
+        ("module:own_method", "ce", "default", 1, [1]),
     ],
 )
-def test_killed_after_some_epoch_it_ends_the_same(tmp_path, name, loss, phases, kills):
+def test_killed_after_some_epoch_it_ends_the_same(tmp_path, name, loss, correction, phases, kills):
     """Within the first phase, at its end, and within the second; also more than once.
 
-    What a hook has learned so far and the state of a gradient transform are part of it.
+    What a hook has learned so far and the state of a gradient transform are part of it, and what a
+    correction draws after the training.
     """
-    choice = choice_of(name, loss, balanced_finetuning=CHANGED)
+    choice = choice_of(name, loss, correction, balanced_finetuning=CHANGED)
     expected, expected_curve = train(choice)
     path = tmp_path / "00.npz"
     for epoch in kills:

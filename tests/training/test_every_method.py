@@ -44,6 +44,7 @@ CHANGED = [
     "baseline/bsce/norm_alignment=0.1",
     "der/ce/norm_alignment=0.1",
     "baseline/bsce/baseline.reweighting=symmetric",
+    "baseline/ce/correction=retrain_head",
 ]
 
 PLAIN = """

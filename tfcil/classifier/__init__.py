@@ -11,7 +11,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "adopt": ["adopted", "adopted_backbone"],
+        "adopt": ["adopted", "adopted_backbone", "head_and_features"],
         "apart": ["OLD_LOGITS", "with_gradients_apart"],
         "feature_cache": ["FeatureCache", "features_of"],
         "files": ["open_classifier", "save_classifier"],

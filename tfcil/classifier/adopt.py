@@ -56,9 +56,32 @@ def adopted_backbone(model):
     return keras.Model(copy.input, features, name="classifier")
 
 
+def head_and_features(model):
+    """Finds the Dense layer that ends a Keras classifier, and what it is applied to.
+
+    Args:
+        model: a `keras.Model` from one input to the logits, probabilities or log probabilities of
+            at least two classes that exclude each other.
+
+    Returns:
+        The `keras.layers.Dense`, and a `keras.Model` from the same input to its (batch, d) inputs.
+        Both share the layers of the model.
+
+    Raises:
+        UserError: the model has another end.
+    """
+    _check_graph(model)
+    same = _same(model)
+    dense, x = _dense_and_input(same)
+    _check_dense(dense, x)
+    return dense, keras.Model(same.input, x)
+
+
 def _own_copy(model):
     """Copies the graph of a model and renames layers whose names tfcil reserves."""
     _check_graph(model)
+    _check_images(model)
+    _check_layers(model)
     same = _same(model)
     taken = {layer.name for layer in same.layers}
     name = _free("image", taken)
@@ -88,7 +111,7 @@ def _free(name, taken):
 
 
 def _check_graph(model):
-    """Raises a `UserError` unless the model is a graph of layers that plain Keras can open."""
+    """Raises a `UserError` unless the model is a graph from one input to one output."""
     if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
         kind = "not built yet" if isinstance(model, keras.Sequential) else type(model).__name__
         raise UserError(
@@ -100,11 +123,18 @@ def _check_graph(model):
             "Expected a model with one input and one output. "
             f"Received: {len(model.inputs)} inputs, {len(model.outputs)} outputs"
         )
+
+
+def _check_images(model):
     if len(model.inputs[0].shape) != 4:
         raise UserError(
             "Expected a model of images (batch, height, width, channels). "
             f"Received: input shape={model.inputs[0].shape}"
         )
+
+
+def _check_layers(model):
+    """Raises a `UserError` unless plain Keras can open the layers, and train them."""
     for path, layer in layers_by_path(model):
         _check_layer(path, layer)
 

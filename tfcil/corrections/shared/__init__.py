@@ -1,0 +1,1 @@
+"""What corrections compute with."""
