@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import sys
+import uuid
 from pathlib import Path
 
 import keras
@@ -50,7 +51,7 @@ class FeatureCache:
             _tell(len(missing), len(set(wanted)), known=bool(kept))
             rows = np.array([*missing.values()])
             features = features_of(model, images if len(rows) == len(images) else images[rows])
-            file = folder / f"{hashlib.sha256(b''.join(missing)).hexdigest()[:32]}.npz"
+            file = folder / f"{uuid.uuid4().hex}.npz"  # other processes may write at the same time
             digests = np.frombuffer(b"".join(missing), "uint8").reshape(-1, DIGEST)
             save_npz(file, digests=digests, features=features)
             kept |= {one: (file, row) for row, one in enumerate(missing)}

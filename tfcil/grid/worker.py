@@ -41,6 +41,7 @@ def train_base(folder, text: str, data, code: str) -> float:
     with _experiment(folder, text) as (layout, params):
         began = time.perf_counter()
         _link_shared(Path(data), layout)
+        _share_cache(Path(data), layout)
         for name in ONCE:
             if name != "prepare":
                 _stage(name)(layout, params)
@@ -61,6 +62,7 @@ def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
         began = time.perf_counter()
         for shared in (data, base):
             _link_shared(Path(shared), layout)
+        _share_cache(Path(data), layout)
         _stage("recipes")(layout, params)
         wall = cpu = 0.0
         first, *increments = params.tasks
@@ -103,9 +105,17 @@ def _experiment(folder, text):
 
 def _link_shared(folder, layout) -> None:
     """Links the files of a shared folder; stages replace files, so none writes into a link."""
-    own = (layout.params, layout.recipe("").parent, record_of(layout.root))
+    own = (layout.params, layout.recipe("").parent, record_of(layout.root), layout.cache)
     names = shutil.ignore_patterns(*(path.name for path in own))
     shutil.copytree(folder, layout.root, ignore=names, copy_function=_link, dirs_exist_ok=True)
+
+
+def _share_cache(data, layout) -> None:
+    """Gives all runs one cache of features, beside the folder with their images."""
+    shared = data.parent.resolve().with_name(".cache")
+    shared.mkdir(exist_ok=True)
+    with contextlib.suppress(OSError):  # a file system without links: each run has its own
+        layout.cache.symlink_to(shared, target_is_directory=True)
 
 
 def _link(source, target) -> None:
