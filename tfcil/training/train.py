@@ -79,8 +79,8 @@ class Training:
         classifier: the model from images to logits that is trained.
         student: the model with the outputs that the terms read.
         teacher: likewise, or `None`.
-        models: student and teacher by each side of the plan, for images of that side; by `None`
-            as they are.
+        models: student and teacher by each side of the plan, for images of that side; by `None`,
+            where it has none, for images as they are.
         plan: the `Plan` of its steps.
         optimizer: built for the student.
         transform_state: Keras variables that hold the states of the transforms.
@@ -114,8 +114,7 @@ class Training:
         states = [one.init(trainable) for one in self._transforms]
         self._sizes = [len(state) for state in states]
         self.transform_state = [_variable(value) for state in states for value in state]
-        sides = {None, *self.plan.sides}
-        self.models = {side: self._models(side) for side in sides}
+        self.models = {side: self._models(side) for side in self.plan.sides or (None,)}
         prepared = Preparation(self.classifier, task, seed, self.plan.augmentation)
         self.hooks = [one.before_step(prepared) for one in self.terms if one.before_step]
 
