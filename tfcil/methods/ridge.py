@@ -12,7 +12,8 @@ from tfcil.methods.shared import closed_form
 from tfcil.methods.shared.statistics import ridge_head, squared_error
 
 FACTS = MethodFacts(closed_form=True)
-STRENGTHS = tuple(10.0**power for power in range(-5, 2))
+STRENGTHS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
+UNCHOSEN = 0.1  # strength where no image is held out
 
 
 class Options(closed_form.Options):
@@ -56,5 +57,5 @@ def fitted_head(kept, held, strength, centred=True):
         def loss(strength):
             return squared_error(ridge_head(kept, strength, centred), held)
 
-        strength = closed_form.best(STRENGTHS, loss) if held.counts.any() else STRENGTHS[-2]
+        strength = closed_form.best(STRENGTHS, loss) if held.counts.any() else UNCHOSEN
     return ridge_head(kept.plus(held), strength, centred)
