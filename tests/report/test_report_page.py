@@ -56,6 +56,15 @@ def test_every_figure_on_the_page_is_that_of_metrics(three):
     assert f"{100 * metrics['forgetting']:.2f} points" in page.replace("−", "-")
 
 
+def test_a_page_without_training_says_so_and_has_no_empty_columns(tmp_path):
+    """As closed-form methods leave it: curves without a row, logs without an image."""
+    layout, params = write_experiment(tmp_path, [3, 2], epochs=0)
+    page = page_of(layout, params)
+    assert "No step of training" in page
+    assert "of learning without training" in page
+    assert not re.search(r"images/s|images passed|Training curves show|of training, ", page)
+
+
 def test_tables_agree_with_the_evaluations(three):
     layout, _params, _ = three
     assert {file.name for file in layout.report.iterdir()} == FILES

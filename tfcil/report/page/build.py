@@ -50,6 +50,7 @@ def experiment_page(experiment) -> str:
         exemplars=pictured_exemplars(experiment, rows),
         kept=_memory(experiment),
         training=training_charts(experiment),
+        untrained=any(not rows for rows in experiment.curves.values()),
         missing_curves=experiment.missing(experiment.curves),
         costs=costs(experiment),
         environment=environment(experiment),
