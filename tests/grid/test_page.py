@@ -80,6 +80,19 @@ def cells(text, name):
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
+def test_closed_forms_pass_no_sample_and_are_compared_with_no_other_loss(page, make_run):
+    """A ratio of their sample passes would be 0 by 0."""
+    losses = {"one": "ce", "other": "bsce"}
+    text = page(
+        [
+            make_run(name, 1, {"name": "lda", "loss": loss}, record(0.5, 0.4, passes=0))
+            for name, loss in losses.items()
+        ]
+    )
+    assert cells(text, "one")[-1] == "0"
+    assert "Correction dropped" not in text
+
+
 def test_mean_and_sample_deviation_over_the_seeds(page, make_run, tmp_path):
     """By hand: AIA 50, 60, 70 have mean 60 and deviation 10, seconds 10, 20, 30 twice a tenth."""
     accuracies = zip((0.5, 0.6, 0.7), (0.4, 0.4, 0.4), (10, 20, 30), strict=True)

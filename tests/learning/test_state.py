@@ -27,12 +27,12 @@ def model():
 
 @pytest.fixture
 def folder(model, tmp_path):
-    state.write_state(tmp_path / "state", 1, model, memory(1), **FACTS)
+    state.write_state(tmp_path / "state", 1, model, memory(1), {}, **FACTS)
     return tmp_path / "state"
 
 
 def test_a_state_is_read_as_it_was_written(model, folder):
-    again, kept, facts = state.read_state(folder)
+    again, kept, _, facts = state.read_state(folder)
     for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(kept.images, memory(1).images, strict=True)
@@ -52,11 +52,11 @@ def test_a_kill_leaves_the_state_of_before(model, folder, killed_in, monkeypatch
     if killed_in != "nowhere":
         monkeypatch.setattr(state, killed_in, kill)
         with pytest.raises(KilledError):
-            state.write_state(folder, 2, model, memory(2), **FACTS)
+            state.write_state(folder, 2, model, memory(2), {}, **FACTS)
         monkeypatch.undo()
         (folder / ".model-2.partial.keras").write_bytes(b"half of it")
         assert state.read_state(folder)[1].labels.tolist() == [1]
-    state.write_state(folder, 2, model, memory(2), **FACTS)
+    state.write_state(folder, 2, model, memory(2), {}, **FACTS)
     assert state.read_state(folder)[1].labels.tolist() == [2]
     files = {file.name for file in folder.iterdir()}
     assert files == {"state.json", "model-2.keras", "memory-2.npz"}
@@ -64,7 +64,7 @@ def test_a_kill_leaves_the_state_of_before(model, folder, killed_in, monkeypatch
 
 def test_a_kill_before_the_old_files_are_gone_does_no_harm(model, folder):
     old = (folder / "model-1.keras").read_bytes()
-    state.write_state(folder, 2, model, memory(2), **FACTS)
+    state.write_state(folder, 2, model, memory(2), {}, **FACTS)
     (folder / "model-1.keras").write_bytes(old)
     assert state.read_state(folder)[1].labels.tolist() == [2]
 
@@ -78,13 +78,13 @@ def damaged(folder, damage):
     elif damage == "no memory":
         (folder / "memory-1.npz").unlink()
     elif damage == "half a JSON":
-        (folder / "state.json").write_text('{"format": 1, ')
+        (folder / "state.json").write_text('{"format": 2, ')
     elif damage == "foreign JSON":
         (folder / "state.json").write_text("[1, 2]")
     else:
         facts = json.loads((folder / "state.json").read_text())
         facts |= {
-            "newer": {"format": 2},
+            "newer": {"format": 3},
             "a class less": {"classes": ["a", "b"]},
             "other settings": {"settings": {"budget": 3, "second_stage": {}}},
             "other options": {"settings": {"budget": 3, "options": {"bsce": {"tua": 1}}}},
@@ -100,7 +100,7 @@ def damaged(folder, damage):
         ("no memory", "memory-1.npz"),
         ("half a JSON", "readable JSON"),
         ("foreign JSON", "format=None"),
-        ("newer", "format=2"),
+        ("newer", "format=3"),
         ("a class less", "3 logits, 2 classes"),
         ("other settings", "state: second_stage: no such key"),
         ("other options", r"state: options\.bsce\.tua: no such key"),

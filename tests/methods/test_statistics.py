@@ -153,3 +153,43 @@ def test_projected_features_are_computed_block_by_block(sample):
     rows = np.flatnonzero(labels > 0)
     found = of(Projected(features, projection)[rows], labels[rows])
     assert_allclose(found.moment, whole[rows].T @ whole[rows], rtol=1e-10)
+
+
+def probabilities(logits):
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def test_confidence_by_hand():
+    """Two classes at -1 and 1 with the variance 4, and the head (-x, x): a margin of mean 2 and
+    variance 16. The log odds are 2 x / 4, so that its factor is a quarter."""
+    features, labels = np.array([-3.0, 1, -1, 3])[:, None], np.array([0, 0, 1, 1])
+    found = of(features, labels, 2)
+    head = np.array([[-1.0, 1]]), np.zeros(2)
+    assert statistics.confidence(head, found, found) == pytest.approx(0.25)
+    assert statistics.confidence((4 * head[0], head[1]), found, found) == pytest.approx(1 / 16)
+
+
+def test_confidence_without_images_held_out_or_of_a_head_by_chance_is_one(sample):
+    found, none = of(*sample), of(sample[0][:0], sample[1][:0])
+    head = statistics.discriminant_head(found, np.eye(6))
+    assert statistics.confidence(head, found, none) == 1
+    assert statistics.confidence((-head[0], -head[1]), found, found) == 1
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_confidence_makes_probabilities_of_an_overfitted_head(balanced):
+    """More dimensions than images: at best accuracy and mean probability would agree."""
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(4, 200)) * 0.25
+    labels = np.tile(np.arange(4), 1050)
+    features = centres[labels] + generator.normal(size=(len(labels), 200))
+    kept, held, test = slice(0, 160), slice(160, 200), slice(200, None)
+    trained, other = (of(features[one], labels[one], 4, balanced) for one in (kept, held))
+    head = statistics.ridge_head(trained, 0.01)
+    logits = features[test] @ head[0] + head[1]
+    accuracy = np.mean(logits.argmax(axis=1) == labels[test])
+    factor = statistics.confidence(head, trained, other)
+    gaps = [abs(probabilities(s * logits).max(axis=1).mean() - accuracy) for s in (1, factor)]
+    assert 0.4 < accuracy < 0.9
+    assert gaps[1] < 0.06 < gaps[0]

@@ -42,6 +42,25 @@ def test_init_names_the_classes_and_the_images(pets):
     assert params.model.backbone == "simple_cnn"
 
 
+def test_init_with_a_pretrained_network_computes_the_head_and_keeps_no_image(pets):
+    """Photographs stay as large as the network sees them."""
+    main(["init", "data raw", "--backbone", "efficientnet_lite0", "--force"])
+    params = load_params("params.yaml")
+    assert (params.model.weights, params.model.side) == ("imagenet", params.dataset.image_size)
+    assert params.memory == 0
+    assert params.choice().method.facts.closed_form
+    assert params.choice().correction is None
+    assert {params.base.trainable, params.increment.trainable} == {"head"}
+    assert params.dataset.path == "data raw"
+    write(pets / "data raw", "koala")
+    main(["tasks", "--add"])
+    assert load_params("params.yaml").tasks["01"].classes == ["koala"]
+    main(["init", "data raw", "--backbone", "MobileNetV2", "--image-size", "96", "--force"])
+    params = load_params("params.yaml")
+    assert (params.model.backbone, params.model.weights) == ("MobileNetV2", "imagenet")
+    assert params.dataset.image_size == 96
+
+
 def test_pipeline_of_a_project_is_ours_without_our_code():
     """Every stage, its settings and its files; never anything of params.yaml but a task's key."""
     stages = yaml.safe_load(own_pipeline())["stages"]
@@ -97,7 +116,7 @@ def test_init_overwrites_nothing(pets):
 
 def test_what_is_written_is_ignored_by_git_and_images_are_not(pets):
     ignored = (pets / ".gitignore").read_text().splitlines()
-    for line in ("/models/", "/checkpoints/", "/data/train", "/logs/"):
+    for line in ("/models/", "/checkpoints/", "/data/train", "/statistics/", "/cache/"):
         assert line in ignored
     assert not any(line in ignored for line in ("/data", "/data/", "/data/raw"))
     main(["init", "data raw", "--force"])

@@ -10,6 +10,7 @@ from tfcil.config.params import Params
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import write_json
 from tfcil.stages.layout import Layout
+from tfcil.stages.train import COLUMNS
 
 RECIPE = {"epochs": 4, "batch_size": 16}
 
@@ -62,7 +63,7 @@ def write_experiment(
         write_json(layout.evaluation(key), evaluation)
         write_json(layout.class_names(key), {"classes": names[: ends[number]]})
         _write_curve(layout.curve(key), number, epochs)
-        write_json(layout.log(key), _log(key))
+        write_json(layout.log(key), _log(key, epochs))
     kept = memory // int(ends[-1])
     labels = np.repeat(np.arange(ends[-1], dtype=np.int32), kept)
     ranks = np.tile(np.arange(kept, dtype=np.int32), ends[-1])
@@ -117,17 +118,17 @@ def _write_curve(path, number, epochs):
         rows.append(row)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
+        writer = csv.DictWriter(file, rows[0] if rows else COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _log(key):
+def _log(key, epochs):
     return {
         "task": key,
         "began": "2026-01-31 12:00:00 UTC",
         "seconds": 61.5,
-        "images": 2048,
+        "images": 512 * epochs,
         "peak_memory_bytes": 800_000_000,
         "backend": "tensorflow",
         "versions": {"tfcil": "0.1.0", "python": "3.11", "tensorflow": "2.20", "keras": "3.12"},

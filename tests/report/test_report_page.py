@@ -15,6 +15,7 @@ from made_up import params_of, write_experiment
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json
+from tfcil.report.page.build import title_of
 from tfcil.report.page.render import points, size
 from tfcil.stages.report import report
 
@@ -54,6 +55,28 @@ def test_every_figure_on_the_page_is_that_of_metrics(three):
     assert f"{100 * error:.2f} points" in page
     assert f"{100 * metrics['last_accuracy']:.2f} %" in page
     assert f"{100 * metrics['forgetting']:.2f} points" in page.replace("−", "-")
+
+
+def test_a_page_without_training_says_so_and_has_no_empty_columns(tmp_path):
+    """As closed-form methods leave it: curves without a row, logs without an image."""
+    layout, params = write_experiment(tmp_path, [3, 2], epochs=0)
+    page = page_of(layout, params)
+    assert "No step of training" in page
+    assert "of learning without training" in page
+    assert not re.search(r"images/s|images passed|Training curves show|of training, ", page)
+
+
+@pytest.mark.parametrize(
+    ("method", "title"),
+    [
+        ({"name": "baseline", "loss": "bsce"}, "folder: baseline + bsce"),
+        ({"name": "lda", "loss": "ce"}, "folder: lda"),
+        ({"name": "of_another_version", "loss": "ce"}, "folder: of_another_version + ce"),
+        ({}, "folder: one model"),
+    ],
+)
+def test_title_names_the_loss_where_there_is_one(method, title):
+    assert title_of({"dataset": {"name": "folder"}, "method": method}) == title
 
 
 def test_tables_agree_with_the_evaluations(three):

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "freeze_network",
             "frozen",
             "is_frozen",
+            "network_of",
             "projection_of",
             "trainable_layers",
             "with_head",

@@ -7,8 +7,12 @@ def add(commands) -> None:
     """Adds the commands to the parser."""
     init = commands.add_parser("init", help="begin a project here with your images")
     init.add_argument("images", help="a folder with a folder of images per class, or a CSV file")
-    init.add_argument("--image-size", type=int, default=64, help="side in pixels (64)")
-    init.add_argument("--backbone", default="resnet18", help="the network (resnet18)")
+    init.add_argument("--image-size", type=int, help="side in pixels (64; 128 if pretrained)")
+    init.add_argument(
+        "--backbone",
+        default="resnet18",
+        help="the network (resnet18); efficientnet_lite0 has ImageNet weights and is not trained",
+    )
     init.add_argument("--force", action="store_true", help="overwrite params.yaml and dvc.yaml")
     init.set_defaults(run=_init)
 
@@ -35,7 +39,7 @@ def _init(options) -> None:
     from tfcil.data.datasets import class_names
     from tfcil.project.create import create_project
 
-    if options.image_size < 1:
+    if options.image_size is not None and options.image_size < 1:
         raise UserError(f"Expected a side in pixels. Received: --image-size={options.image_size}")
     check_backbone(options.backbone)
     names = class_names(Dataset(name="folder", path=options.images))

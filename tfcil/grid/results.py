@@ -45,13 +45,17 @@ def collect(runs) -> list[Variant]:
 
 
 def loss_pairs(variants) -> list[tuple[Variant, Variant]]:
-    """Pairs variants of ce or nca with those of bsce that differ in loss and correction only."""
+    """Pairs variants of ce or nca with those of bsce that differ in loss and correction only.
+
+    Closed forms have no loss, so none of them is in a pair.
+    """
     return [
         (other, bsce)
         for other in variants
         for bsce in variants
         if other.params.method.loss in ("ce", "nca")
         and bsce.params.method.loss == "bsce"
+        and not bsce.params.choice().method.facts.closed_form
         and _all_but_loss(other) == _all_but_loss(bsce)
     ]
 

@@ -123,3 +123,9 @@ def names_in(labels) -> list:
             f"Received: {', '.join(sorted(kind.__name__ for kind in kinds)) or 'no label'}"
         )
     return found
+
+
+def numbers_in(labels, classes):
+    """Returns the place of each label among the classes, (n,) integers."""
+    number_of = {name: number for number, name in enumerate(classes)}
+    return np.array([number_of[label] for label in labels])

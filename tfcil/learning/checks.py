@@ -1,5 +1,7 @@
 """Refuses arguments that an `IncrementalClassifier` cannot use, and says what to do instead."""
 
+import warnings
+
 from tfcil.backbones import normalises_itself
 from tfcil.errors import UserError
 
@@ -49,6 +51,76 @@ def check_budget(budget, num_classes, or_zero=True) -> None:
         raise UserError(
             f"Expected a budget of at least one exemplar for each of the {num_classes} classes. "
             f"Received: budget={budget}"
+        )
+
+
+def check_exemplars(kept, settings) -> None:
+    """Warns where a class has no exemplars, or raises where a component needs them.
+
+    Args:
+        kept: number of exemplars of each known class, by name.
+        settings: the `Settings`.
+    """
+    missing = [name for name, count in kept.items() if not count]
+    if not (missing and settings.budget):
+        return
+    what = (
+        "exemplars of every known class: call remember(images, labels). "
+        f"Received: none of {listed(missing)}"
+    )
+    if settings.needs_exemplars:
+        raise UserError(f"The method or its correction needs {what}")
+    if not settings.closed_form:
+        warnings.warn(f"Old classes are kept best with {what}", stacklevel=3)
+
+
+def check_statistics(classes, statistics, before, settings) -> None:
+    """Refuses a closed-form method for a later task unless it has learned the tasks before.
+
+    Args:
+        classes: names of the known classes.
+        statistics: those that are kept of them.
+        before: the `Settings` so far.
+        settings: those of the task.
+    """
+    if not (classes and settings.closed_form):
+        return
+    so_far, method = before.choice().method, settings.choice().method
+    if (so_far.spelling, so_far.options) != (method.spelling, method.options):
+        raise UserError(
+            f"method.name={method.spelling} computes its head from statistics of all classes: "
+            "expected the same method and options for every task. "
+            f"Received: a change, after method.name={so_far.spelling}"
+        )
+    if not statistics:
+        raise UserError(
+            f"method.name={method.spelling} computes its head from statistics of all classes: "
+            "call remember(images, labels) before learn. "
+            f"Received: none of {listed(classes)}"
+        )
+
+
+def check_brought(weights, side) -> None:
+    """Refuses weights and a side for a network that is given as a `keras.Model`."""
+    if weights is not None or side is not None:
+        raise UserError(
+            "Expected no weights and no side with a keras.Model as backbone: it brings them. "
+            f"Received: weights={weights}, side={side}"
+        )
+
+
+def check_all(given, classes, statistics) -> None:
+    """Refuses images for statistics that are kept already, or not of all known classes at once."""
+    if statistics:
+        raise UserError(
+            "Expected known classes without statistics: those of all classes are kept already. "
+            f"Received: images of {listed(given)}"
+        )
+    missing = [name for name in classes if name not in given]
+    if missing:
+        raise UserError(
+            "Expected images of all known classes in one call: the head is computed from all. "
+            f"Received: none of {listed(missing)}"
         )
 
 

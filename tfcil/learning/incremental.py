@@ -1,22 +1,33 @@
 """A classifier that keeps its state and learns new classes in several calls."""
 
-import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from tfcil.classifier import adopted, adopted_backbone
+from tfcil.classifier import adopted, adopted_backbone, network_of
 from tfcil.console import training_progress
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
-from tfcil.learning.arrays import alike, checked_images, collected, names_in
-from tfcil.learning.checks import check_budget, check_names, check_new, check_range, listed, refuse
+from tfcil.learning.arrays import alike, checked_images, collected, names_in, numbers_in
+from tfcil.learning.checks import (
+    check_all,
+    check_brought,
+    check_budget,
+    check_exemplars,
+    check_names,
+    check_new,
+    check_range,
+    check_statistics,
+    listed,
+    refuse,
+)
 from tfcil.learning.one_task import learned, remembered
 from tfcil.learning.settings import Settings
 from tfcil.learning.state import has_state, read_state, write_state
 
 # At a larger rate, a model that was trained elsewhere forgets more: see the docs for figures.
+NETWORK = "backbone", "weights", "side", "precision"
 ADOPTED_RECIPE = {"epochs": 30, "batch_size": 32, "learning_rate": 0.003}
 
 
@@ -26,7 +37,8 @@ class IncrementalClassifier:
     It starts untrained; `from_keras` starts from a trained model, and `open` from a saved state.
 
     Args:
-        budget: exemplars kept over all classes; 0: none, with which it forgets more.
+        budget: exemplars kept over all classes; 0: none, with which methods that train forget
+            more. Closed-form methods (`ncm`, `lda`, `ridge`, `ranpac`) need none.
         method: dictionary with the keys of the section `method` of params.yaml; by default the
             baseline with balanced softmax.
         options: dictionary with the keys of the section `options`.
@@ -34,6 +46,9 @@ class IncrementalClassifier:
         exemplars: dictionary with the keys of the section `exemplars`.
         backbone: name of a network as in params.yaml, or an untrained `keras.Model` from images
             to features (batch, d).
+        weights: `"imagenet"` or `"preset"` of a network given by name; `None`: random ones.
+        side: pixels of the shorter side to which the model resizes images before such a network;
+            `None`: it takes them as they are.
         precision: `"float32"` or `"mixed_bfloat16"`, of a network given by name.
         strategy: `"none"`, or `"mirrored"` for all devices of this machine.
         seed: of everything drawn.
@@ -44,6 +59,7 @@ class IncrementalClassifier:
         classes: the names of the classes, strings or integers, in the order of the logits.
         tasks: number of classes of each task.
         memory: the `ExemplarMemory`, or `None` before the first exemplar.
+        statistics: dictionary of the arrays that a closed-form method keeps of the classes.
         settings: the arguments as `Settings`.
 
     Raises:
@@ -67,6 +83,8 @@ class IncrementalClassifier:
         recipe=None,
         exemplars=None,
         backbone="simple_cnn",
+        weights=None,
+        side=None,
         precision="float32",
         strategy="none",
         seed=0,
@@ -76,7 +94,10 @@ class IncrementalClassifier:
         given = {"method": method, "options": options, "recipe": recipe, "exemplars": exemplars}
         given = {name: value for name, value in given.items() if value is not None}
         given |= {"budget": budget, "strategy": strategy, "seed": seed}
-        given["model"] = None if own else {"backbone": backbone, "precision": precision}
+        network = dict(zip(NETWORK, (backbone, weights, side, precision), strict=True))
+        given["model"] = None if own else network
+        if own:
+            check_brought(weights, side)
         self.settings = Settings.of(given, type(self).__name__)
         if folder is not None and has_state(folder):
             raise UserError(
@@ -84,7 +105,7 @@ class IncrementalClassifier:
                 f"the one in it. Received: folder={folder}"
             )
         self.folder = None if folder is None else Path(folder)
-        self.classes, self.tasks, self.memory = [], [], None
+        self.classes, self.tasks, self.memory, self.statistics = [], [], None, {}
         self._model = adopted_backbone(backbone) if own else None
         self._number = 0
 
@@ -93,7 +114,8 @@ class IncrementalClassifier:
         """Starts from a trained Keras classifier.
 
         It has no exemplars of its classes yet: pass images of them to `remember`, otherwise it
-        forgets more. Frozen layers stay frozen.
+        forgets more. A closed-form method has no statistics of them: `remember` is then required.
+        Frozen layers stay frozen.
 
         Args:
             model: a `keras.Model` with one input of images, that ends with a Dense layer and its
@@ -108,7 +130,7 @@ class IncrementalClassifier:
             UserError: where the model is of another kind, the names don't fit it, or a setting is
                 wrong.
         """
-        for name in {"backbone", "precision"} & set(settings):
+        for name in filter(settings.__contains__, NETWORK):
             raise UserError(f"Expected no {name}: the model brings it. Received: {name}")
         classifier = cls(budget, folder=folder, **{"recipe": ADOPTED_RECIPE} | settings)
         method = classifier.settings.choice().method
@@ -133,11 +155,11 @@ class IncrementalClassifier:
         Raises:
             UserError: where the folder holds none, or a damaged one.
         """
-        model, memory, facts = read_state(folder)
+        model, memory, statistics, facts = read_state(folder)
         settings = Settings.of(facts["settings"], str(folder))
         classifier = cls(settings.budget)
         classifier.settings, classifier.folder = settings, Path(folder)
-        classifier._model, classifier.memory = model, memory
+        classifier._model, classifier.memory, classifier.statistics = model, memory, statistics
         classifier.classes, classifier.tasks = facts["classes"], facts["tasks"]
         classifier._number = facts["number"]
         return classifier
@@ -172,18 +194,20 @@ class IncrementalClassifier:
         new = sorted(set(labels))
         check_new(new, self.classes)
         check_budget(settings.budget, len(self.classes) + len(new))
-        self._check_exemplars(settings)
+        check_statistics(self.classes, self.statistics, self.settings, settings)
+        check_exemplars(self._kept(), settings)
         if not self.classes:
             check_range(images, settings.model and settings.model.backbone)
         classes = [*self.classes, *new]
         title = f"task {len(self.tasks)}: {len(new)} new classes"
         with training_progress(title) as on_epoch:
-            self._model, self.memory = learned(
+            self._model, self.memory, self.statistics = learned(
                 settings,
                 images,
-                _numbers(labels, classes),
+                numbers_in(labels, classes),
                 self._model,
                 self.memory,
+                self.statistics,
                 earlier=self.tasks or None,
                 on_epoch=on_epoch,
             )
@@ -194,15 +218,17 @@ class IncrementalClassifier:
     def remember(self, images, labels=None):
         """Chooses exemplars of known classes that have none: those of a model of `from_keras`.
 
+        With a closed-form method it computes their statistics, and the head anew from all of them.
+
         Args:
-            images: see `learn`; of known classes.
+            images: see `learn`; of known classes, for a closed-form method of all of them.
             labels: see `learn`.
 
         Returns:
             The classifier itself.
 
         Raises:
-            UserError: where a class is not known, or has exemplars already.
+            UserError: where a class is not known, or has exemplars or statistics already.
         """
         images, labels = collected(images, labels, self.memory)
         given, kept = sorted(set(labels), key=str), self._kept()
@@ -212,12 +238,19 @@ class IncrementalClassifier:
             [name for name in given if kept[name]],
             "classes without exemplars: exemplars are never chosen anew",
         )
-        check_budget(self.settings.budget, len(self.classes), or_zero=False)
-        memory = self.memory
-        if memory is None:
-            memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
-        numbers = _numbers(labels, self.classes)
-        self.memory = remembered(self._model, memory, images, numbers, self.settings)
+        numbers = numbers_in(labels, self.classes)
+        if self.settings.closed_form:
+            check_all(given, self.classes, self.statistics)
+            before = network_of(self._model)
+            self._model, self.memory, self.statistics = learned(
+                self.settings, images, numbers, before
+            )
+        else:
+            check_budget(self.settings.budget, len(self.classes), or_zero=False)
+            memory = self.memory
+            if memory is None:
+                memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
+            self.memory = remembered(self._model, memory, images, numbers, self.settings)
         self._save()
         return self
 
@@ -244,23 +277,10 @@ class IncrementalClassifier:
         return dict(zip(self.classes, counts, strict=True))
 
     def _changed(self, changes):
-        fixed = {"backbone", "precision"} & set(changes)
+        fixed = [name for name in NETWORK if name in changes]
         if fixed:
             raise UserError(f"Expected no change of the network. Received: {', '.join(fixed)}")
         return Settings.of(dict(self.settings) | changes, "learn")
-
-    def _check_exemplars(self, settings):
-        """Warns where a class has no exemplars, or raises where a component needs them."""
-        missing = [name for name, count in self._kept().items() if not count]
-        if not (missing and settings.budget):
-            return
-        what = (
-            "exemplars of every known class: call remember(images, labels). "
-            f"Received: none of {listed(missing)}"
-        )
-        if settings.needs_exemplars:
-            raise UserError(f"The method or its correction needs {what}")
-        warnings.warn(f"Old classes are kept best with {what}", stacklevel=3)
 
     def _save(self):
         if self.folder is None:
@@ -271,12 +291,8 @@ class IncrementalClassifier:
             self._number,
             self._model,
             self.memory,
+            self.statistics,
             classes=self.classes,
             tasks=self.tasks,
             settings=self.settings.model_dump(mode="json"),
         )
-
-
-def _numbers(labels, classes):
-    number_of = {name: number for number, name in enumerate(classes)}
-    return np.array([number_of[label] for label in labels])

@@ -4,17 +4,10 @@ import warnings
 
 import numpy as np
 
-from tfcil.classifier import (
-    FEATURES,
-    expose,
-    forward,
-    freeze,
-    frozen_layers,
-    num_classes,
-    untrained,
-)
+from tfcil.classifier import features_of, freeze, frozen_layers, num_classes, untrained
 from tfcil.data.images import channel_statistics
 from tfcil.data.store import Concatenated
+from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.learning.settings import Settings
 from tfcil.learning.task import train_task
@@ -77,12 +70,41 @@ def learn(
     given |= {"budget": budget, "strategy": strategy, "seed": seed}
     given |= {"model": {"backbone": backbone, "precision": precision}}
     settings = Settings.of(given, "learn")
+    if settings.closed_form:
+        raise UserError(
+            f"learn: method.name={settings.method.name} keeps statistics of the classes between "
+            "tasks, expected tfcil.IncrementalClassifier, whose state has them. "
+            f"Received: method.name={settings.method.name}"
+        )
     tell = on_epoch and (lambda row, epochs: on_epoch(row))
-    return learned(settings, images, labels, model, memory, earlier, on_epoch=tell)
+    return learned(settings, images, labels, model, memory, earlier=earlier, on_epoch=tell)[:2]
 
 
-def learned(settings, images, labels, model=None, memory=None, earlier=None, on_epoch=None):
-    """Does what `learn` does, with `Settings`; see there for the other arguments."""
+def learned(
+    settings,
+    images,
+    labels,
+    model=None,
+    memory=None,
+    statistics=None,
+    earlier=None,
+    on_epoch=None,
+):
+    """Does what `learn` does, for every method; returns the statistics, too.
+
+    Args:
+        settings: the `Settings`.
+        images: see `learn`.
+        labels: see `learn`.
+        model: see `learn`.
+        memory: see `learn`.
+        statistics: those that the call for the task before returned, or `None`.
+        earlier: see `learn`.
+        on_epoch: see `train_task`.
+
+    Returns:
+        The new model, the new memory and the statistics, a dictionary of arrays.
+    """
     for line in settings.choice().warnings:
         warnings.warn(line, stacklevel=3)
     labels = np.asarray(labels)
@@ -95,25 +117,29 @@ def learned(settings, images, labels, model=None, memory=None, earlier=None, on_
             image_shape=shape, mean=mean, std=std, seed=settings.seed, **dict(settings.model)
         )
     frozen = frozen_layers(model)
-    student = train_task(
+    trained = train_task(
         lambda: model,
         Concatenated(images, memory.images),
         np.concatenate([labels, memory.labels]),
         settings.of_task(not num_classes(model), earlier),
         on_epoch,
         original_counts=memory.original_counts,
-    ).model
-    freeze(student, frozen)
-    return student, remembered(student, memory, images, labels, settings)
+        statistics=statistics,
+    )
+    freeze(trained.model, frozen)
+    memory = remembered(trained.model, memory, images, labels, settings)
+    return trained.model, memory, trained.statistics
 
 
 def remembered(model, memory, images, labels, settings):
     """Adds exemplars of classes that the model knows to a memory; see `ExemplarMemory.update`."""
     num_seen = num_classes(model)
+    # Without a budget nothing is chosen, and the features of many images take long.
+    chooses = settings.budget > 0
     return memory.update(
         images,
         labels,
-        forward(expose(model, FEATURES), images)[FEATURES],
+        features_of(model, images) if chooses else np.zeros((len(images), 0), "float32"),
         num_seen,
         budget=settings.budget,
         per_class=settings.exemplars.per_class,

@@ -40,6 +40,11 @@ class Settings(Section):
             raise UserError(told) from None
 
     @property
+    def closed_form(self) -> bool:
+        """Whether the method computes the head from statistics of the classes."""
+        return self.choice().method.facts.closed_form
+
+    @property
     def needs_exemplars(self) -> bool:
         """Whether loss or correction needs exemplars of each old class."""
         choice = self.choice()

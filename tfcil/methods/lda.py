@@ -12,7 +12,7 @@ from tfcil.methods.shared import closed_form
 from tfcil.methods.shared.statistics import covariance, discriminant_head, gaussian_loss
 
 FACTS = MethodFacts(closed_form=True, removes_prior="its equal classes")
-SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.8)
 
 
 class Options(closed_form.Options):
@@ -28,14 +28,15 @@ class Options(closed_form.Options):
 def learn(task, train, options):
     """Computes means, covariance and the head."""
 
-    def head(kept, held):
+    def choose(kept, held):
         def loss(shrinkage):
             return gaussian_loss(covariance(kept, shrinkage), kept.means, held)
 
-        shrinkage = options.shrinkage
-        if shrinkage is None:
-            shrinkage = closed_form.best(SHRINKAGES, loss) if held.counts.any() else SHRINKAGES[-1]
-        whole = kept.plus(held)
-        return discriminant_head(whole, covariance(whole, shrinkage))
+        if options.shrinkage is not None:
+            return options.shrinkage
+        return closed_form.best(SHRINKAGES, loss) if held.counts.any() else SHRINKAGES[-1]
 
-    return closed_form.learn(task, train, options, head)
+    def solve(statistics, shrinkage):
+        return discriminant_head(statistics, covariance(statistics, shrinkage))
+
+    return closed_form.learn(task, train, options, solve, choose)

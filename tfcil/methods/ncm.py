@@ -25,7 +25,7 @@ class Options(closed_form.Options):
 def learn(task, train, options):
     """Computes the means."""
 
-    def head(kept, held):
-        return nearest_mean_head(kept.plus(held), options.distance == "cosine")
+    def solve(statistics, _):
+        return nearest_mean_head(statistics, options.distance == "cosine")
 
-    return closed_form.learn(task, train, options, head, with_moment=False)
+    return closed_form.learn(task, train, options, solve, with_moment=False)

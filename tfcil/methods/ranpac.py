@@ -3,13 +3,16 @@
 Reference: McDonnell et al., RanPAC (arXiv 2307.02251).
 """
 
+from functools import partial
+
 from pydantic import Field
 
 from tfcil import classifier
 from tfcil.components.facts import MethodFacts
 from tfcil.components.sections import Positive, PositiveInt
-from tfcil.methods.ridge import fitted_head
+from tfcil.methods.ridge import chosen_strength
 from tfcil.methods.shared import closed_form
+from tfcil.methods.shared.statistics import ridge_head
 
 FACTS = MethodFacts(closed_form=True)
 
@@ -28,12 +31,11 @@ class Options(closed_form.Options):
 def learn(task, train, options):
     """Projects the features by the matrix of the first task, and computes the head."""
 
-    def head(kept, held):
-        return fitted_head(kept, held, options.strength, centred=False)
-
     projection = classifier.projection_of(task.teacher)
     if projection is None:
         dimension = task.teacher.get_layer(classifier.FEATURES).output.shape[-1]
         shape = dimension, options.projections
         projection = task.generator.standard_normal(shape).astype("float32")
-    return closed_form.learn(task, train, options, head, project=projection)
+    solve = partial(ridge_head, centred=False)
+    choose = partial(chosen_strength, given=options.strength, centred=False)
+    return closed_form.learn(task, train, options, solve, choose, project=projection)

@@ -4,6 +4,8 @@ References: Zhuang et al., ACIL (arXiv 2205.14922); with `balanced`, AIR of Fang
 (arXiv 2408.10349).
 """
 
+from functools import partial
+
 from pydantic import Field
 
 from tfcil.components.facts import MethodFacts
@@ -37,25 +39,23 @@ class Options(closed_form.Options):
 def learn(task, train, options):
     """Computes the moments and the head."""
 
-    def head(kept, held):
-        return fitted_head(kept, held, options.strength)
-
-    return closed_form.learn(task, train, options, head, balanced=options.balanced)
+    choose = partial(chosen_strength, given=options.strength)
+    return closed_form.learn(task, train, options, ridge_head, choose, balanced=options.balanced)
 
 
-def fitted_head(kept, held, strength, centred=True):
-    """Computes the head for all images.
+def chosen_strength(kept, held, given, centred=True):
+    """Returns the strength of the penalty, by default the best for the images held out.
 
     Args:
         kept: `ClassStatistics` of most images.
         held: of those held out.
-        strength: of the penalty; `None`: the best for the images held out.
+        given: the strength, or `None`.
         centred: whether the head has a bias.
     """
-    if strength is None:
 
-        def loss(strength):
-            return squared_error(ridge_head(kept, strength, centred), held)
+    def loss(strength):
+        return squared_error(ridge_head(kept, strength, centred), held)
 
-        strength = closed_form.best(STRENGTHS, loss) if held.counts.any() else UNCHOSEN
-    return ridge_head(kept.plus(held), strength, centred)
+    if given is not None:
+        return given
+    return closed_form.best(STRENGTHS, loss) if held.counts.any() else UNCHOSEN

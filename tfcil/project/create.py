@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from tfcil.backbones.names import is_file
+from tfcil.backbones.names import is_file, known_weights
 from tfcil.config.presets import find_preset, packaged
 from tfcil.config.tasks_block import rewrite_tasks
 from tfcil.errors import UserError
@@ -19,11 +19,19 @@ _HEAD = """\
 """
 
 
-def create_project(folder, images, class_names, image_size=64, backbone="resnet18", force=False):
+def create_project(folder, images, class_names, image_size=None, backbone="resnet18", force=False):
     """Writes params.yaml and dvc.yaml for a person's images, and the files that these need.
 
-    `images` is the path of a folder or CSV file, relative to the project's folder; the first task
-    has all of `class_names`.
+    With a network that has ImageNet weights, these are frozen and the head is computed; another
+    one is trained.
+
+    Args:
+        folder: of the project.
+        images: path of a folder or CSV file, relative to the project's folder.
+        class_names: of all classes of the first task.
+        image_size: side in pixels of the stored images; `None`: that of the preset.
+        backbone: the network, as in params.yaml.
+        force: whether existing files are overwritten.
 
     Raises:
         UserError: where params.yaml or dvc.yaml exists already, unless `force` is set.
@@ -32,8 +40,13 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
     for name in ("params.yaml", "dvc.yaml"):
         if (folder / name).exists() and not force:
             raise UserError(f"Expected no {name} here; --force overwrites it. Received: {name}")
-    text = find_preset("own_images").read_text(encoding="utf-8")
-    for key, value in {"path": images, "image_size": image_size, "backbone": backbone}.items():
+    is_pretrained = known_weights(backbone) == "imagenet"
+    preset = find_preset("own_images_pretrained" if is_pretrained else "own_images")
+    text = preset.read_text(encoding="utf-8")
+    given = {"path": images, "image_size": image_size, "backbone": backbone}
+    for key, value in given.items():
+        if value is None:
+            continue
         # A path may contain characters with a meaning in YAML.
         line = f"  {key}: " + yaml.safe_dump(value, width=999).removesuffix("...\n").strip()
         if key == "backbone" and is_file(backbone):
@@ -56,7 +69,7 @@ def create_project(folder, images, class_names, image_size=64, backbone="resnet1
 def _ignore_outputs(path, pipeline) -> None:
     """Lists what the pipeline writes in .gitignore; DVC would make one in each folder."""
     written = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    wanted = ["/checkpoints/"]
+    wanted = ["/checkpoints/", "/cache/"]
     for stage in pipeline["stages"].values():
         for out in stage.get("do", stage)["outs"]:
             top = out.split("/")[0]

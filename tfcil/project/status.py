@@ -123,11 +123,12 @@ def _remarks(layout, params, learned, changed):
         last = learned[-1]
         names = read_json(layout.class_names(last))["classes"]
         yield f"model: {layout.model(last)} knows {len(names)} classes"
-        memory = layout.memory(last)
-        if memory.exists():
-            size = memory.stat().st_size / 2**20
+        memory, statistics = layout.memory(last), layout.statistics(last)
+        if params.memory and memory.exists():
             kept = f"{_exemplars(memory)} of {params.memory} exemplars"
-            yield f"memory: {kept}, {size:.1f} MiB in {memory}"
+            yield f"memory: {kept}, {_size(memory)}"
+        if params.choice().method.facts.closed_form and statistics.exists():
+            yield f"statistics: of {len(names)} classes, {_size(statistics)}"
     if params.dataset.path in changed.get("prepare", ()):
         yield (
             f"{params.dataset.path} changed: prepare runs first, and a task whose images changed "
@@ -142,6 +143,10 @@ def _remarks(layout, params, learned, changed):
                 f"{len(waiting)} classes of {params.dataset.path} are in no task: "
                 f"{', '.join(waiting[:8])}{', ...' if len(waiting) > 8 else ''} (tfcil tasks --add)"
             )
+
+
+def _size(path) -> str:
+    return f"{path.stat().st_size / 2**20:.1f} MiB in {path}"
 
 
 def classes_in_no_task(layout, params) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from tfcil import classifier
 from tfcil.components import facts
 from tfcil.errors import UserError
-from tfcil.methods.shared.statistics import ClassStatistics
+from tfcil.methods.shared.statistics import ClassStatistics, confidence
 from tfcil.training.phase import Learned
 
 HELD_OUT = 10  # of this many images of a class, one is held out where a strength is chosen
@@ -25,16 +25,22 @@ class Options(facts.Options):
     )
 
 
-def learn(task, train, options, head, *, with_moment=True, balanced=False, project=None):
+def learn(
+    task, train, options, solve, choose=None, *, with_moment=True, balanced=False, project=None
+):
     """Adds the statistics of the new classes to those before, and computes the head.
+
+    With a moment its logits are scaled, so that their softmax gives probabilities.
 
     Args:
         task: the `Task`.
         train: the `Trainer`.
         options: `Options`.
-        head: function of two `ClassStatistics`, of most images and of those held out, that returns
-            kernel and bias of the head for all of them.
-        with_moment: whether `head` needs the moment.
+        solve: function of `ClassStatistics` and what `choose` returns, that returns kernel and bias
+            of the head.
+        choose: function of two `ClassStatistics`, of most images and of those held out, that
+            returns the strength to solve with; or `None`: there is none.
+        with_moment: whether `solve` needs the moment.
         balanced: whether every class weighs the same in the moment, however many images it has.
         project: (d, m), to which features are projected and cut at 0; or `None`.
 
@@ -59,11 +65,19 @@ def learn(task, train, options, head, *, with_moment=True, balanced=False, proje
         if task.statistics:
             own = ClassStatistics.of_arrays(task.statistics, prefix).plus(own)
         statistics[prefix] = own
-    kernel, bias = head(statistics[KEPT], statistics[HELD])
+    kernel, bias = _head(statistics[KEPT], statistics[HELD], solve, choose, with_moment)
     arrays = {}
     for prefix, own in statistics.items():
         arrays |= own.arrays(prefix)
     return Learned(classifier.with_head(model, kernel, bias, project), arrays)
+
+
+def _head(kept, held, solve, choose, with_moment):
+    """Computes kernel and bias for all images."""
+    strength = choose(kept, held) if choose else None
+    kernel, bias = solve(kept.plus(held), strength)
+    factor = confidence(solve(kept, strength), kept, held) if with_moment else 1.0
+    return factor * kernel, factor * bias
 
 
 def _check_statistics(task, with_moment):

@@ -1,5 +1,6 @@
 """Builds the page of one experiment."""
 
+from tfcil.components.registry import all_components
 from tfcil.evaluation.figures import measure_of
 from tfcil.evaluation.shots import FIGURES
 from tfcil.report.page.classes import class_chart, pictured_exemplars, sorted_classes
@@ -50,6 +51,7 @@ def experiment_page(experiment) -> str:
         exemplars=pictured_exemplars(experiment, rows),
         kept=_memory(experiment),
         training=training_charts(experiment),
+        untrained=any(not rows for rows in experiment.curves.values()),
         missing_curves=experiment.missing(experiment.curves),
         costs=costs(experiment),
         environment=environment(experiment),
@@ -58,9 +60,14 @@ def experiment_page(experiment) -> str:
 
 
 def title_of(params) -> str:
-    """Returns the data set, method and loss of an experiment as one line."""
+    """Returns the data set, method and loss of an experiment as one line.
+
+    Closed forms have no loss.
+    """
     method = params.get("method", {})
-    named = " + ".join(str(method[key]) for key in ("name", "loss") if method.get(key))
+    known = all_components().get(method.get("name"))
+    keys = ["name"] if getattr(known and known.facts, "closed_form", False) else ["name", "loss"]
+    named = " + ".join(str(method[key]) for key in keys if method.get(key))
     return f"{params.get('dataset', {}).get('name', 'images')}: {named or 'one model'}"
 
 
