@@ -19,6 +19,12 @@ def add(commands) -> None:
         check.add_argument(name, type=float, metavar="X", help=meaning)
     check.set_defaults(run=_check)
 
+    card = commands.add_parser("card", help="write the card of a model: figures, settings, classes")
+    card.add_argument("model", type=Path, help="a classifier: models/TASK.keras")
+    card.add_argument("--date", action="store_true", help="say when its training began")
+    card.add_argument("--output", default="model_card.md", help="the file (default: %(default)s)")
+    card.set_defaults(run=_card)
+
 
 def _check(options) -> None:
     from tfcil.release.check import Limits, check_model
@@ -31,3 +37,13 @@ def _check(options) -> None:
     print_check(check)
     if check.failures():
         sys.exit(1)
+
+
+def _card(options) -> None:
+    from tfcil.files import write_atomically
+    from tfcil.release.card import model_card
+
+    text = model_card(options.model, options.date)
+    with write_atomically(options.output) as aside:
+        aside.write_text(text, encoding="utf-8")
+    print(f"{options.output}: the card of {options.model}")

@@ -24,9 +24,9 @@ def print_check(check) -> None:
     lines = [
         f"{len(check.classes)} old classes, each judged on {_images(check)} {check.split} images; "
         f"{len(beyond)} lost more than {limits.class_drop:g} points",
-        f"A class fails if, besides, chance alone gives such a fall with a probability below "
-        f"{limits.level:g}. So of classes that are as good as before, chance lets at most "
-        f"{limits.level * len(check.classes):.2g} fail",
+        f"a class fails if it lost more, and chance gives such a fall with a probability below "
+        f"{limits.level:g}: of classes as good as before, at most "
+        f"{limits.level * len(check.classes):.2g} of {len(check.classes)} on average",
     ]
     if few := check.not_judged():
         lines.append(f"{len(few)} have too few images: losing every correct answer may be chance")
@@ -39,7 +39,13 @@ def print_check(check) -> None:
 
 def _cells(fall):
     shares = (f"{100 * hits / max(fall.images, 1):.1f}%" for hits in (fall.before, fall.after))
-    return Text(fall.name), str(fall.images), *shares, f"{-fall.points:+.1f}", f"{fall.chance:.2g}"
+    return (
+        Text(fall.name),
+        str(fall.images),
+        *shares,
+        f"{0 - fall.points:+.1f}",
+        f"{fall.chance:.2g}",
+    )
 
 
 def _images(check) -> str:

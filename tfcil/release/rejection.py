@@ -28,14 +28,14 @@ class Rejection:
     caught: int
 
     def __str__(self):
-        price = f"{self.lost} of {self.known} held-out images of known classes"
+        price = f"rejects {self.lost} of {self.known} held-out images of known classes"
         gain = (
-            f"{self.caught} of {self.later} images of later classes "
+            f"catches {self.caught} of {self.later} images of later classes "
             f"({100 * self.caught / self.later:.0f}%)"
             if self.later
-            else "not known how many of unknown classes, as none arrives later"
+            else "no class arrives later, so what it catches is not known"
         )
-        return f"unknown below {100 * self.threshold:.1f}%: rejects {price}; catches {gain}"
+        return f"unknown below {100 * self.threshold:.1f}%: {price}; {gain}"
 
 
 def rejection(classifier, path, share) -> Rejection:
