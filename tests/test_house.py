@@ -15,7 +15,7 @@ FLOORS = (
     *("__init__", "errors", "files", "console", "components", "cluster", "scenario"),
     *("data", "exemplars", "evaluation", "losses", "layers", "backbones", "classifier"),
     *("training", "classification", "methods", "corrections", "config", "learning"),
-    *("predict", "export", "report", "stages", "project", "grid", "cli", "__main__"),
+    *("predict", "export", "report", "stages", "release", "project", "grid", "cli", "__main__"),
 )
 LOOSE = {"__init__", "__main__", "console", "errors", "files", "predict", "scenario"}
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}

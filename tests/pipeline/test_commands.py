@@ -16,6 +16,7 @@ from tfcil.config.params import Params
 
 NEEDS = ("network", "hours", "cluster", "server", "yours", "ci")
 OWN_TEST = {
+    "before_it_ships.md": "tests/release/test_before_it_ships_page.py",
     "new_classes.md": "tests/docs/test_new_classes.py",
     "use_the_model.md": "tests/docs/test_use_the_model.py",
 }

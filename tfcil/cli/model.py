@@ -15,6 +15,8 @@ def add(commands) -> None:
     predict.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="image or folder")
     predict.add_argument("--top", type=int, default=5, metavar="K", help="classes to print (5)")
     predict.add_argument("--json", action="store_true", help="print one JSON list")
+    rejects = "tell images of unknown classes; this share of the known ones is rejected, too"
+    predict.add_argument("--reject", type=float, metavar="SHARE", help=rejects)
     predict.set_defaults(run=_predict)
 
     export = commands.add_parser(
@@ -31,6 +33,10 @@ def add(commands) -> None:
     export.add_argument("--format", choices=FORMATS, default="keras")
     export.add_argument("--rule", choices=RULES, help="how it predicts (default: by its logits)")
     export.add_argument("--memory", type=Path, help="memory/TASK.npz, for a rule with exemplars")
+    about = "divide the logits by the temperature that held-out images give"
+    export.add_argument("--calibrate", action="store_true", help=about)
+    rejects = "print the probability below which this share of known images is"
+    export.add_argument("--reject", type=float, metavar="SHARE", help=rejects)
     export.add_argument("--output", type=Path, required=True, help="the file or folder to write")
     export.set_defaults(run=_export)
 
@@ -39,11 +45,14 @@ def _predict(options) -> None:
     classifier = _open(options.model)
     from tfcil.predict import predictions
 
+    threshold = None if options.reject is None else _threshold(classifier, options, sys.stderr)
     failed, before = False, "[\n"
     for answer in predictions(classifier, options.paths, options.top):
         if "error" in answer:
             failed = True
             print(f"error: {answer['error']}", file=sys.stderr, flush=True)
+        elif threshold is not None:
+            answer["known"] = answer["predictions"][0]["probability"] >= threshold
         if options.json:
             # One by one: thousands of answers need not be in memory at once.
             print(before + json.dumps(answer), end="")
@@ -58,9 +67,18 @@ def _predict(options) -> None:
 
 def _print_line(answer) -> None:
     ranked = (f"{one['class']} {100 * one['probability']:.1f}%" for one in answer["predictions"])
-    line = f"{answer['path']}: {', '.join(ranked)}"
+    unknown = "" if answer.get("known", True) else "unknown: "
+    line = f"{answer['path']}: {unknown}{', '.join(ranked)}"
     # A file name need not be valid Unicode.
     print(line.encode("utf-8", "backslashreplace").decode())
+
+
+def _threshold(classifier, options, stream) -> float:
+    from tfcil.release.rejection import rejection
+
+    found = rejection(classifier, options.model, options.reject)
+    print(found, file=stream)
+    return round(found.threshold, 6)  # as the probabilities are
 
 
 def _open(path):
@@ -83,5 +101,12 @@ def _export(options) -> None:
     classifier = changed(_open(options.model))
     from tfcil.export.writing import export
 
+    if options.calibrate:
+        from tfcil.release.temperature import calibrated
+
+        classifier, calibration = calibrated(classifier, options.model)
+        print(calibration)
+    if options.reject is not None:
+        _threshold(classifier, options, sys.stdout)
     export(classifier, options.format, options.output)
     print(f"{options.output}: {options.format}, {len(classifier.names)} classes")
