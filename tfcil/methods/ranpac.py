@@ -9,12 +9,12 @@ from tfcil import classifier
 from tfcil.components.facts import MethodFacts
 from tfcil.components.sections import Positive, PositiveInt
 from tfcil.methods.ridge import fitted_head
-from tfcil.methods.shared import closed_form
+from tfcil.methods.shared import closed_form, frozen_network
 
-FACTS = MethodFacts(closed_form=True)
+FACTS = MethodFacts(keeps_statistics=True)
 
 
-class Options(closed_form.Options):
+class Options(frozen_network.Options):
     """Options of ranpac."""
 
     projections: PositiveInt = Field(5000, description="how many; published with 10,000")

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from tfcil.components.facts import MethodFacts
 from tfcil.components.sections import Positive
-from tfcil.methods.shared import closed_form
+from tfcil.methods.shared import closed_form, frozen_network
 from tfcil.methods.shared.statistics import ridge_head, squared_error
 
-FACTS = MethodFacts(closed_form=True)
+FACTS = MethodFacts(keeps_statistics=True)
 STRENGTHS = tuple(10.0**power for power in range(-5, 2))
 
 
-class Options(closed_form.Options):
+class Options(frozen_network.Options):
     """Options of ridge."""
 
     strength: Positive | None = Field(
