@@ -15,7 +15,7 @@ from tfcil.training import Batch, Task
 from tfcil.training.objective import objective
 
 # Methods that train; the others compute their head.
-TRAINED = [name for name in names("method") if not find("method", name).facts.closed_form]
+TRAINED = [name for name in names("method") if not find("method", name).facts.keeps_statistics]
 SHAPE = (1, 3, 1)  # of images; the features are their pixels
 
 

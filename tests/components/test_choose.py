@@ -135,7 +135,7 @@ LOSSES = {  # that a method takes, beside every general one
     "lwf": {"bce"},
     "podnet": {"nca"},
 }
-ONLY_CE = {"ssil", "foster"}
+ONLY_CE = {"ssil", "foster", "unit_replay"}
 
 
 @pytest.mark.parametrize("name", names("method"))
@@ -170,6 +170,7 @@ PUBLISHED = {  # what follows a training with cross-entropy
     "replay": None,
     "ridge": None,
     "ssil": None,
+    "unit_replay": None,
     "wa": "weight_aligning",
 }
 

@@ -26,6 +26,8 @@ COMBINED = [
     ("der", "ce", "retrain_head"),
     ("icarl", "bce", "retrain_head"),
     ("ssil", "ce", "retrain_head"),
+    ("baseline", "ce", "uppercase_head"),
+    ("der", "ce", "uppercase_head"),
 ]
 
 

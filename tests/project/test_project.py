@@ -48,7 +48,7 @@ def test_init_with_a_pretrained_network_computes_the_head_and_keeps_no_image(pet
     params = load_params("params.yaml")
     assert (params.model.weights, params.model.side) == ("imagenet", params.dataset.image_size)
     assert params.memory == 0
-    assert params.choice().method.facts.closed_form
+    assert params.choice().method.facts.keeps_statistics
     assert params.choice().correction is None
     assert {params.base.trainable, params.increment.trainable} == {"head"}
     assert params.dataset.path == "data raw"

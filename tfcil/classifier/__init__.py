@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "feature_cache": ["FeatureCache", "features_of"],
         "files": ["open_classifier", "save_classifier"],
         "freezing": [
+            "classifier_of_features",
             "freeze_network",
             "frozen",
             "is_frozen",

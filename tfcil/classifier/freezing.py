@@ -5,7 +5,7 @@ import re
 import keras
 
 from tfcil.classifier.growth import copied
-from tfcil.classifier.model import FEATURES, LOGITS
+from tfcil.classifier.model import FEATURES, LOGITS, num_classes
 from tfcil.errors import UserError
 
 PROJECTION = "projection"
@@ -91,6 +91,24 @@ def with_head(model, kernel, bias, projection=None):
     classifier = keras.Model(model.input, head(x), name=model.name)
     head.set_weights([kernel, bias])
     return classifier
+
+
+def classifier_of_features(model):
+    """Returns the classifier from features to logits; of no class, where the model knows none.
+
+    Args:
+        model: a classifier with a linear head.
+
+    Returns:
+        A classifier of images of one pixel with d channels, which are its features.
+    """
+    dimension = model.get_layer(FEATURES).output.shape[-1]
+    image = keras.Input((1, 1, dimension), name="image")
+    features = keras.layers.Flatten(dtype="float32", name=FEATURES)(image)
+    head = keras.Model(image, features, name=model.name)
+    if not num_classes(model):
+        return head
+    return with_head(head, *model.get_layer(LOGITS).get_weights())
 
 
 def projection_of(model):

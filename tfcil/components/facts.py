@@ -32,8 +32,9 @@ class MethodFacts(Section):
         correction: the correction it is published with, or `None`.
         removes_prior: what in the method already removes the class prior, or `None`; a property
             `removes_prior` of the options overrides it.
-        closed_form: whether it computes the head from statistics of a frozen network; then it
-            learns the first task, too, and `learn` returns a `Learned`.
+        keeps_statistics: whether it learns the head on a frozen network, from statistics that it
+            keeps of old classes; then it learns the first task, too, and `learn` returns a
+            `Learned`.
         one_device: whether it cannot be computed exactly on several devices.
     """
 
@@ -43,7 +44,7 @@ class MethodFacts(Section):
     memory: bool = True
     correction: str | None = None
     removes_prior: str | None = None
-    closed_form: bool = False
+    keeps_statistics: bool = False
     one_device: bool = False
 
 

@@ -100,15 +100,16 @@ class Choice:
     def first_task(self) -> dict:
         """Returns what of the components decides the first task: `head`, `loss`, `correction`.
 
-        The method does not, unless it is closed-form: experiments that differ in it share their
+        The method does not, unless it keeps statistics: experiments that differ in it share their
         first task.
         """
         corrected = self.correction if self.correction and self.correction.on_first_task else None
+        learner = self.method if self.method.facts.keeps_statistics else None
         return {
             "head": self.method.head,
             "loss": Chosen.of_component(self.first_loss),
             "correction": Chosen.of_component(corrected),
-        } | ({"method": Chosen.of_component(self.method)} if self.method.facts.closed_form else {})
+        } | ({"method": Chosen.of_component(learner)} if learner else {})
 
     def later_task(self) -> dict:
         """Returns what decides a later task: `head`, `method`, `loss`, `correction`."""

@@ -51,10 +51,15 @@ class Options(facts.Options):
 
 def check(task, options) -> None:
     """Refuses a task in which a class has no image."""
+    check_every_class(task, "retrain_head")
+
+
+def check_every_class(task, correction) -> None:
+    """Refuses a task in which a class has no image; `correction` is the name to tell."""
     empty = np.flatnonzero(np.array(task.class_counts) == 0)
     if len(empty):
         raise UserError(
-            "retrain_head fits every class anew: expected memory of 1 or more per class. "
+            f"{correction} fits every class anew: expected memory of 1 or more per class. "
             f"Received: no exemplar of {len(empty)} classes"
         )
 

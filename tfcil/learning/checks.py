@@ -70,12 +70,12 @@ def check_exemplars(kept, settings) -> None:
     )
     if settings.needs_exemplars:
         raise UserError(f"The method or its correction needs {what}")
-    if not settings.closed_form:
+    if not settings.keeps_statistics:
         warnings.warn(f"Old classes are kept best with {what}", stacklevel=3)
 
 
 def check_statistics(classes, statistics, before, settings) -> None:
-    """Refuses a closed-form method for a later task unless it has learned the tasks before.
+    """Refuses a method that keeps statistics for a later task unless it has learned the tasks before.
 
     Args:
         classes: names of the known classes.
@@ -83,18 +83,18 @@ def check_statistics(classes, statistics, before, settings) -> None:
         before: the `Settings` so far.
         settings: those of the task.
     """
-    if not (classes and settings.closed_form):
+    if not (classes and settings.keeps_statistics):
         return
     so_far, method = before.choice().method, settings.choice().method
     if (so_far.spelling, so_far.options) != (method.spelling, method.options):
         raise UserError(
-            f"method.name={method.spelling} computes its head from statistics of all classes: "
+            f"method.name={method.spelling} learns from statistics of all classes: "
             "expected the same method and options for every task. "
             f"Received: a change, after method.name={so_far.spelling}"
         )
     if not statistics:
         raise UserError(
-            f"method.name={method.spelling} computes its head from statistics of all classes: "
+            f"method.name={method.spelling} learns from statistics of all classes: "
             "call remember(images, labels) before learn. "
             f"Received: none of {listed(classes)}"
         )

@@ -239,7 +239,7 @@ class IncrementalClassifier:
             "classes without exemplars: exemplars are never chosen anew",
         )
         numbers = numbers_in(labels, self.classes)
-        if self.settings.closed_form:
+        if self.settings.keeps_statistics:
             check_all(given, self.classes, self.statistics)
             before = network_of(self._model)
             self._model, self.memory, self.statistics = learned(

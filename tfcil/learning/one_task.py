@@ -70,7 +70,7 @@ def learn(
     given |= {"budget": budget, "strategy": strategy, "seed": seed}
     given |= {"model": {"backbone": backbone, "precision": precision}}
     settings = Settings.of(given, "learn")
-    if settings.closed_form:
+    if settings.keeps_statistics:
         raise UserError(
             f"learn: method.name={settings.method.name} keeps statistics of the classes between "
             "tasks, expected tfcil.IncrementalClassifier, whose state has them. "

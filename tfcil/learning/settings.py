@@ -40,9 +40,9 @@ class Settings(Section):
             raise UserError(told) from None
 
     @property
-    def closed_form(self) -> bool:
-        """Whether the method computes the head from statistics of the classes."""
-        return self.choice().method.facts.closed_form
+    def keeps_statistics(self) -> bool:
+        """Whether the method learns from statistics of the classes, on a frozen network."""
+        return self.choice().method.facts.keeps_statistics
 
     @property
     def needs_exemplars(self) -> bool:

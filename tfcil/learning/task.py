@@ -9,7 +9,7 @@ import numpy as np
 
 from tfcil.classifier import features_of, freeze_network, frozen, num_classes, plain, takes
 from tfcil.errors import UserError
-from tfcil.learning.on_features import on_features, suits, with_network
+from tfcil.training.on_features import on_features, suits, with_network
 from tfcil.training.strategy import devices, writes
 from tfcil.training.task import Task, check_labels
 from tfcil.training.train import Trainer
@@ -43,7 +43,7 @@ def train_task(
     """Trains a model on the classes it has no logits for yet.
 
     The first task has nothing to forget: it is trained on the classification loss alone, unless the
-    method is closed-form. A later one is learned by the method. The correction follows, if the
+    method keeps statistics. A later one is learned by the method. The correction follows, if the
     settings name one.
 
     Args:
@@ -97,12 +97,12 @@ def _learned(task, train, settings):
     for one in filter(None, (method, loss, correction)):
         one.defined("check", lambda task: None)(task)
     statistics = {}
-    closed_form = method is not None and method.facts.closed_form
-    by_features = not closed_form and suits(task)
+    keeps_statistics = method is not None and method.facts.keeps_statistics
+    by_features = not keeps_statistics and suits(task)
     if by_features:
         network = frozen(task.teacher)
         task = on_features(task, network)
-    if closed_form:
+    if keeps_statistics:
         trained, statistics = method.defined("learn")(task, train)
     elif method:
         trained = method.defined("learn")(task, train)
@@ -115,7 +115,7 @@ def _learned(task, train, settings):
         trained = with_network(network, trained)
     for layer in trained.layers:
         layer.trainable = True
-    if closed_form or task.recipe.trainable == "head":
+    if keeps_statistics or task.recipe.trainable == "head":
         freeze_network(trained)
     return trained, statistics
 
@@ -128,8 +128,9 @@ def _task(teacher, images, labels, settings) -> Task:
         )
     num_old = num_classes(teacher)
     num_new, earlier = check_labels(labels, num_old, settings.earlier)
-    closed_form = settings.method and settings.method.load("method").facts.closed_form
-    if not closed_form and bool(num_old) != (settings.method is not None):
+    method = settings.method and settings.method.load("method")
+    every_task = method is not None and method.facts.keeps_statistics
+    if not every_task and bool(num_old) != (method is not None):
         raise UserError(
             "Expected a method for every task but the first. "
             f"Received: a model of {num_old} classes, method={settings.method}"

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from tfcil.components.facts import MethodFacts
 from tfcil.components.recipe import Fraction
-from tfcil.methods.shared import closed_form
+from tfcil.methods.shared import closed_form, frozen_network
 from tfcil.methods.shared.statistics import covariance, discriminant_head, gaussian_loss
 
-FACTS = MethodFacts(closed_form=True, removes_prior="its equal classes")
+FACTS = MethodFacts(keeps_statistics=True, removes_prior="its equal classes")
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.8)
 
 
-class Options(closed_form.Options):
+class Options(frozen_network.Options):
     """Options of lda."""
 
     shrinkage: Fraction | None = Field(

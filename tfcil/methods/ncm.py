@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field
 
 from tfcil.components.facts import MethodFacts
-from tfcil.methods.shared import closed_form
+from tfcil.methods.shared import closed_form, frozen_network
 from tfcil.methods.shared.statistics import nearest_mean_head
 
-FACTS = MethodFacts(closed_form=True, removes_prior="its class means")
+FACTS = MethodFacts(keeps_statistics=True, removes_prior="its class means")
 
 
-class Options(closed_form.Options):
+class Options(frozen_network.Options):
     """Options of ncm."""
 
     distance: Literal["cosine", "euclidean"] = Field(

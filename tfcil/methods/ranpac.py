@@ -11,13 +11,13 @@ from tfcil import classifier
 from tfcil.components.facts import MethodFacts
 from tfcil.components.sections import Positive, PositiveInt
 from tfcil.methods.ridge import chosen_strength
-from tfcil.methods.shared import closed_form
+from tfcil.methods.shared import closed_form, frozen_network
 from tfcil.methods.shared.statistics import ridge_head
 
-FACTS = MethodFacts(closed_form=True)
+FACTS = MethodFacts(keeps_statistics=True)
 
 
-class Options(closed_form.Options):
+class Options(frozen_network.Options):
     """Options of ranpac."""
 
     projections: PositiveInt = Field(5000, description="how many; published with 10,000")

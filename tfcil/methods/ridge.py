@@ -10,15 +10,15 @@ from pydantic import Field
 
 from tfcil.components.facts import MethodFacts
 from tfcil.components.sections import Positive
-from tfcil.methods.shared import closed_form
+from tfcil.methods.shared import closed_form, frozen_network
 from tfcil.methods.shared.statistics import ridge_head, squared_error
 
-FACTS = MethodFacts(closed_form=True)
+FACTS = MethodFacts(keeps_statistics=True)
 STRENGTHS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 UNCHOSEN = 0.1  # strength where no image is held out
 
 
-class Options(closed_form.Options):
+class Options(frozen_network.Options):
     """Options of ridge."""
 
     strength: Positive | None = Field(

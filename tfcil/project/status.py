@@ -127,7 +127,7 @@ def _remarks(layout, params, learned, changed):
         if params.memory and memory.exists():
             kept = f"{_exemplars(memory)} of {params.memory} exemplars"
             yield f"memory: {kept}, {_size(memory)}"
-        if params.choice().method.facts.closed_form and statistics.exists():
+        if params.choice().method.facts.keeps_statistics and statistics.exists():
             yield f"statistics: of {len(names)} classes, {_size(statistics)}"
     if params.dataset.path in changed.get("prepare", ()):
         yield (

@@ -87,6 +87,9 @@ class BeforeStep:
 
     variables = ()
 
+    def epoch_begins(self) -> None:
+        """Runs before the first step of each epoch."""
+
     def told(self) -> dict:
         """Returns what terms see as `batch.told`: arrays, and numbers that the curve shows."""
         return {}
@@ -164,7 +167,7 @@ class Phase:
 
 
 class Learned(NamedTuple):
-    """What a closed-form method returns.
+    """What a method that keeps statistics returns.
 
     Args:
         classifier: the model of all classes.

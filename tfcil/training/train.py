@@ -182,6 +182,8 @@ def fit(training, task, on_epoch=None, epochs_before=0, checkpoint=None):
     for row in curve if on_epoch else ():
         on_epoch(row, epochs)
     for epoch in range(finished, plan.epochs):
+        for hook in training.hooks:
+            hook.epoch_begins()
         steps = []
         for step in take_steps(training, engine, epoch, task):
             steps.append(step)
@@ -190,16 +192,15 @@ def fit(training, task, on_epoch=None, epochs_before=0, checkpoint=None):
                 _check_finite(float(steps[-CHECKED]["loss"]), epoch, plan.epochs)
         means = {name: float(np.mean([float(step[name]) for step in steps])) for name in steps[0]}
         _check_finite(means["loss"], epoch, plan.epochs)
+        engine.write_back()
         seen = len(steps) * plan.sampler.size
         row = {"epoch": epochs_before + epoch + 1, "phase": training.name, "images": seen}
         numbers = {name: one for name, one in training.told().items() if not np.ndim(one)}
         curve.append(row | means | numbers)
         if checkpoint:
-            engine.write_back()
             checkpoint.save(training.name, kept, curve)
         if on_epoch:
             on_epoch(curve[-1], epochs)
-    engine.write_back()
     return curve
 
 

@@ -31,6 +31,24 @@ class Clipped(Transform):
         return [ops.clip(one, -self.largest, self.largest) for one in gradients], state
 
 
+class ClippedNorm(Transform):
+    """Scales all gradients by one factor, so that their common length is at most `largest`.
+
+    It comes before coupled weight decay, which is no gradient of the loss.
+    """
+
+    before_decay = True
+
+    def __init__(self, largest):
+        self.largest = largest
+
+    def update(self, gradients, state, variables, step):
+        """Returns clipped gradients."""
+        length = ops.sqrt(sum(ops.sum(ops.square(one)) for one in gradients))
+        factor = self.largest / ops.maximum(length, self.largest)
+        return [factor * one for one in gradients], state
+
+
 class FrozenColumns(Transform):
     """Sets the gradient of the first columns of a matrix to 0, so that they keep their values.
 

@@ -1,28 +1,17 @@
 """How a method learns whose head follows from statistics: without a step of training.
 
-The network is frozen, so that the statistics of old classes stay those of its features. Only the
-first task may adapt it before.
+The network is frozen, so that the statistics of old classes stay those of its features.
 """
 
 import numpy as np
-from pydantic import Field
 
 from tfcil import classifier
-from tfcil.components import facts
-from tfcil.errors import UserError
+from tfcil.methods.shared import frozen_network
 from tfcil.methods.shared.statistics import ClassStatistics, confidence
 from tfcil.training.phase import Learned
 
 HELD_OUT = 10  # of this many images of a class, one is held out where a strength is chosen
 KEPT, HELD = "kept_", "held_"
-
-
-class Options(facts.Options):
-    """Options of every closed-form method."""
-
-    adapt: bool = Field(
-        False, description="first train the network on the first task, as `base` says"
-    )
 
 
 def learn(
@@ -35,7 +24,7 @@ def learn(
     Args:
         task: the `Task`.
         train: the `Trainer`.
-        options: `Options`.
+        options: `frozen_network.Options`.
         solve: function of `ClassStatistics` and what `choose` returns, that returns kernel and bias
             of the head.
         choose: function of two `ClassStatistics`, of most images and of those held out, that
@@ -48,9 +37,7 @@ def learn(
         The classifier and its statistics.
     """
     _check_statistics(task, with_moment)
-    adapts = options.adapt and not task.num_old
-    model = train(task, task.phase([task.classification()])) if adapts else task.teacher
-    model = classifier.frozen(model)
+    model = frozen_network.frozen_teacher(task, train, options)
     new = task.new()
     features = new.features(model)
     if project is not None:
@@ -81,14 +68,10 @@ def _head(kept, held, solve, choose, with_moment):
 
 
 def _check_statistics(task, with_moment):
-    known = len(task.statistics[f"{KEPT}counts"]) if task.statistics else 0
+    known = len(task.statistics.get(f"{KEPT}counts", ()))
     has_moment = known and len(task.statistics[f"{KEPT}moment"]) > 0
-    if known != task.num_old or (known and has_moment != with_moment):
-        raise UserError(
-            "A closed-form method needs the statistics that it kept of the "
-            f"{task.num_old} classes before: learn every task with the same method and options. "
-            f"Received: those of {known} classes"
-        )
+    same = not known or has_moment == with_moment
+    frozen_network.check_kept(task, known if same else 0, "A closed-form method")
 
 
 def best(candidates, loss):

@@ -66,7 +66,7 @@ def title_of(params) -> str:
     """
     method = params.get("method", {})
     known = all_components().get(method.get("name"))
-    keys = ["name"] if getattr(known and known.facts, "closed_form", False) else ["name", "loss"]
+    keys = ["name"] if getattr(known and known.facts, "keeps_statistics", False) else ["name", "loss"]
     named = " + ".join(str(method[key]) for key in keys if method.get(key))
     return f"{params.get('dataset', {}).get('name', 'images')}: {named or 'one model'}"
 

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-import keras
-
 from tfcil import classifier
+
+UNVARIED = {"crop_padding": 0, "flip": False, "resized_crop": False, "sides": []}
 
 
 def suits(task) -> bool:
@@ -13,8 +13,13 @@ def suits(task) -> bool:
     Neither the network, nor the images by their augmentation.
     """
     recipe = task.recipe
-    varies = recipe.crop_padding or recipe.flip or recipe.resized_crop or recipe.sides
+    varies = any(getattr(recipe, key) != value for key, value in UNVARIED.items())
     return recipe.trainable == "head" and task.head.kind == "linear" and not varies
+
+
+def unvaried(recipe):
+    """Returns the `Recipe` for a training on features: without augmentation, all of it trained."""
+    return recipe.model_copy(update={**UNVARIED, "trainable": "all"})
 
 
 def on_features(task, network):
@@ -27,9 +32,11 @@ def on_features(task, network):
         network: its teacher, frozen.
     """
 
+    teacher = classifier.classifier_of_features(network)
+
     def changed(one):
         features = one.extract(network, one.images)[:, None, None, :]
-        return dataclasses.replace(one, images=features, teacher=_head_of(network))
+        return dataclasses.replace(one, images=features, teacher=teacher)
 
     return dataclasses.replace(changed(task), reserved=task.reserved and changed(task.reserved))
 
@@ -42,14 +49,3 @@ def with_network(model, trained):
         trained: the classifier from features, in the saved form.
     """
     return classifier.with_head(model, *trained.get_layer(classifier.LOGITS).get_weights())
-
-
-def _head_of(model):
-    """Returns the classifier from features; of no class, where the model knows none."""
-    dimension = model.get_layer(classifier.FEATURES).output.shape[-1]
-    image = keras.Input((1, 1, dimension), name="image")
-    features = keras.layers.Flatten(dtype="float32", name=classifier.FEATURES)(image)
-    head = keras.Model(image, features, name=model.name)
-    if not classifier.num_classes(model):
-        return head
-    return classifier.with_head(head, *model.get_layer(classifier.LOGITS).get_weights())
