@@ -75,7 +75,7 @@ def check_exemplars(kept, settings) -> None:
 
 
 def check_statistics(classes, statistics, before, settings) -> None:
-    """Refuses a method that keeps statistics for a later task unless it has learned the tasks before.
+    """Refuses a method that keeps statistics unless it has learned the tasks before.
 
     Args:
         classes: names of the known classes.

@@ -62,11 +62,12 @@ def experiment_page(experiment) -> str:
 def title_of(params) -> str:
     """Returns the data set, method and loss of an experiment as one line.
 
-    Closed forms have no loss.
+    Methods that keep statistics have no choice of the loss.
     """
     method = params.get("method", {})
     known = all_components().get(method.get("name"))
-    keys = ["name"] if getattr(known and known.facts, "keeps_statistics", False) else ["name", "loss"]
+    without_loss = getattr(known and known.facts, "keeps_statistics", False)
+    keys = ["name"] if without_loss else ["name", "loss"]
     named = " + ".join(str(method[key]) for key in keys if method.get(key))
     return f"{params.get('dataset', {}).get('name', 'images')}: {named or 'one model'}"
 
