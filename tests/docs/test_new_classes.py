@@ -69,7 +69,7 @@ def test_the_first_month_trains_the_first_task(months, person):
     assert re.search(r"00 │ 4: .* │ learned", printed)
     assert "models/00.keras knows 4 classes" in printed
     assert "nothing to train" in printed
-    assert re.search(r"statistics: of 4 classes, 13\.\d MiB in statistics/00\.npz", printed)
+    assert re.search(r"statistics: of 4 classes, 12\.\d MiB in statistics/00\.npz", printed)
     assert "exemplars," not in printed
 
 

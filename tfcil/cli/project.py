@@ -7,7 +7,7 @@ def add(commands) -> None:
     """Adds the commands to the parser."""
     init = commands.add_parser("init", help="begin a project here with your images")
     init.add_argument("images", help="a folder with a folder of images per class, or a CSV file")
-    init.add_argument("--image-size", type=int, help="side in pixels (64; 128 if pretrained)")
+    init.add_argument("--image-size", type=int, help="side in pixels (64; 224 if pretrained)")
     init.add_argument(
         "--backbone",
         default="resnet18",
