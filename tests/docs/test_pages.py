@@ -56,7 +56,7 @@ def cells(name):
 
 
 def test_methods_page_has_every_method_and_its_default_correction():
-    titles = re.findall(r"^### ([a-z, ]+)$", METHODS, flags=re.M)
+    titles = re.findall(r"^### ([a-z_, ]+)$", METHODS, flags=re.M)
     assert sorted(", ".join(titles).split(", ")) == list(names("method"))
     defaults = re.search(r"`correction: default` .*? none for\s+the others", METHODS, re.S)[0]
     _, *parts = re.split(r"`(\w+)`\s+for\s", defaults)
