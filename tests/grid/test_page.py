@@ -245,7 +245,13 @@ def test_methods_are_of_one_version_although_each_has_its_own_code(page, make_ru
     codes = {run.record()["code"] for run in runs}
     bases = [{"seconds": 24.0, "code": code_of_base(run)} for run in runs]
     assert len(codes) == 2
-    assert OTHER_CODE not in page([*runs, make_run("refused", 0, refused="no such loss")], bases)
+    refused = make_run("refused", 0, refused="no such loss")
+    assert OTHER_CODE not in page([*runs, refused], bases)
+    # A first task of a run that is not finished, such as one of ncm, is of this version, too.
+    unfinished = make_run("c", 0, {"name": "ncm", "loss": "ce", "correction": "none"})
+    own = {"seconds": 1.0, "code": code_of_base(unfinished)}
+    assert own["code"] not in {one["code"] for one in bases}
+    assert OTHER_CODE not in page([*runs, refused, unfinished], [*bases, own])
 
 
 def test_notes_and_published_figures_have_their_own_sections(page, make_run):

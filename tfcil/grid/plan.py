@@ -198,7 +198,8 @@ def of_other_code(runs, bases) -> bool:
     `bases` has the records of the first tasks that they share.
     """
     finished = [run for run in runs if run.finished]
-    codes_of_bases = {code_of_base(run) for run in finished}
+    # Also of unfinished runs: their first task may have been trained already.
+    codes_of_bases = {code_of_base(run) for run in runs if run.params}
     return any(run.record()["code"] != code_of(run) for run in finished) or any(
         base["code"] not in codes_of_bases for base in bases
     )

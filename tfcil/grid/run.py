@@ -58,7 +58,7 @@ def run_grid(
         keep(grid, runs, kept)
         return kept.values()
 
-    if of_other_code(wanted, keep_records()):
+    if of_other_code(runs, keep_records()):
         print(f"finished by another version of the code; without {folder}/ they are done again")
     if missing:
         bases = {run: folder / BASES / base_of(run.params) for run in missing}
