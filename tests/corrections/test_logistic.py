@@ -64,3 +64,13 @@ def test_large_logits_stay_finite(penalty):
     kernel, bias = fit_logistic(x, labels, 2, penalty, strength=1e-9)
     assert np.isfinite(kernel).all()
     assert (np.argmax(x @ kernel + bias, axis=1) == labels).all()
+
+
+def test_of_more_features_than_images_it_finds_the_minimum_too():
+    """The slopes of the whole objective vanish, also across the span of the images."""
+    generator = np.random.default_rng(2)
+    x, labels = generator.normal(size=(12, 40)), np.arange(12) % 3
+    kernel, bias = fit_logistic(x, labels, 3, "l2", strength=0.5)
+    _, by_logits = cross_entropy(x @ kernel + bias, labels)
+    np.testing.assert_allclose(x.T @ by_logits + 0.5 / 12 * kernel, 0, atol=1e-5)
+    np.testing.assert_allclose(by_logits.sum(axis=0), 0, atol=1e-5)

@@ -61,12 +61,15 @@ def test_headings_are_words_in_capitals():
 
 
 def test_no_other_file_knows_a_rule_or_measure_by_name():
-    """Nor do templates and plots: what stands in one of them would be missed by a new rule."""
+    """Nor do templates and plots: what stands in one of them would be missed by a new rule.
+
+    What is asked of a model before it ships knows the calibration error, which it is about.
+    """
     names = re.compile(rf"\b({'|'.join((*all_rules(), *all_measures()))})\b")
     code = [file for file in PACKAGE.rglob("*") if file.suffix in (".py", ".j2", ".css", ".js")]
     plots = [ROOT / "dvc.yaml", *(ROOT / "pipelines" / "plots").iterdir()]
     for file in (*code, *plots):
-        if not names.fullmatch(file.stem):
+        if not (names.fullmatch(file.stem) or file.is_relative_to(PACKAGE / "release")):
             assert names.findall(file.read_text(encoding="utf-8")) == [], file
 
 

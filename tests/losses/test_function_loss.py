@@ -33,6 +33,7 @@ OPTIONS = {
     "sigmoid_crossentropy": {},
     "softmax_crossentropy": {"temperature": 3.0},
     "taskwise_distillation": {"task_sizes": [1, 2], "temperature": 3.0},
+    "temporal_adjusted_crossentropy": {"weights": WEIGHTS},
     "triplet": {"margin": 4.0},
     "weighted_distillation": {"class_weights": WEIGHTS, "temperature": 3.0},
 }

@@ -15,7 +15,6 @@ from made_up import params_of, write_experiment
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json
-from tfcil.report.page.build import title_of
 from tfcil.report.page.render import points, size
 from tfcil.stages.report import report
 
@@ -64,19 +63,6 @@ def test_a_page_without_training_says_so_and_has_no_empty_columns(tmp_path):
     assert "No step of training" in page
     assert "of learning without training" in page
     assert not re.search(r"images/s|images passed|Training curves show|of training, ", page)
-
-
-@pytest.mark.parametrize(
-    ("method", "title"),
-    [
-        ({"name": "baseline", "loss": "bsce"}, "folder: baseline + bsce"),
-        ({"name": "lda", "loss": "ce"}, "folder: lda"),
-        ({"name": "of_another_version", "loss": "ce"}, "folder: of_another_version + ce"),
-        ({}, "folder: one model"),
-    ],
-)
-def test_title_names_the_loss_where_there_is_one(method, title):
-    assert title_of({"dataset": {"name": "folder"}, "method": method}) == title
 
 
 def test_tables_agree_with_the_evaluations(three):

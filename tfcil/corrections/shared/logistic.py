@@ -28,6 +28,13 @@ def fit_logistic(features, labels, num_classes, penalty, strength):
     from scipy.optimize import minimize  # here: most methods, and every prediction, do without
 
     features = np.asarray(features, "float64")
+    if penalty == "l2" and features.shape[1] > len(features):
+        # The weights are sums of features: in coordinates of their span, they are fewer.
+        span, coordinates = np.linalg.qr(features.T)
+        kernel, bias = fit_logistic(
+            coordinates.T, labels, num_classes, penalty=penalty, strength=strength
+        )
+        return span @ kernel, bias
     size = features.shape[1] * num_classes
     scaled = strength / len(labels)
 

@@ -1,6 +1,5 @@
 """Builds the page of one experiment."""
 
-from tfcil.components.registry import all_components
 from tfcil.evaluation.figures import measure_of
 from tfcil.evaluation.shots import FIGURES
 from tfcil.report.page.classes import class_chart, pictured_exemplars, sorted_classes
@@ -60,15 +59,9 @@ def experiment_page(experiment) -> str:
 
 
 def title_of(params) -> str:
-    """Returns the data set, method and loss of an experiment as one line.
-
-    Methods that keep statistics have no choice of the loss.
-    """
+    """Returns the data set, method and loss of an experiment as one line."""
     method = params.get("method", {})
-    known = all_components().get(method.get("name"))
-    without_loss = getattr(known and known.facts, "keeps_statistics", False)
-    keys = ["name"] if without_loss else ["name", "loss"]
-    named = " + ".join(str(method[key]) for key in keys if method.get(key))
+    named = " + ".join(str(method[key]) for key in ("name", "loss") if method.get(key))
     return f"{params.get('dataset', {}).get('name', 'images')}: {named or 'one model'}"
 
 
