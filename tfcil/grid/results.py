@@ -55,6 +55,7 @@ def loss_pairs(variants) -> list[tuple[Variant, Variant]]:
         for bsce in variants
         if other.params.method.loss in ("ce", "nca")
         and bsce.params.method.loss == "bsce"
+        and bsce.params.choice().correction is None
         and not bsce.params.choice().method.facts.keeps_statistics
         and _all_but_loss(other) == _all_but_loss(bsce)
     ]
