@@ -9,6 +9,7 @@ from pydantic import Field
 from tfcil import classifier
 from tfcil.components import facts
 from tfcil.components.sections import Fraction
+from tfcil.corrections.shared.draws import drawn_of_each
 from tfcil.errors import UserError
 
 FACTS = facts.CorrectionFacts(heads=("linear",), needs_memory=True, expects_prior=True)
@@ -35,12 +36,7 @@ def reserve(task, options):
             f"Received: {counts[is_old].max(initial=0)} per class"
         )
     sizes = np.where(is_old, sizes, np.minimum(sizes[is_old].max(), counts - 1))
-    return np.concatenate(
-        [
-            task.generator.permutation(np.flatnonzero(task.labels == label))[:size]
-            for label, size in enumerate(sizes)
-        ]
-    )
+    return drawn_of_each(task, sizes)
 
 
 def correct(task, train, trained, options):

@@ -16,6 +16,7 @@ from tfcil import classifier
 from tfcil.components import facts
 from tfcil.components.sections import Fraction, Positive, PositiveInt
 from tfcil.corrections.balanced_finetuning import balanced_images
+from tfcil.corrections.shared.draws import drawn_of_each
 from tfcil.corrections.shared.logistic import cross_entropy, fit_logistic
 from tfcil.errors import UserError
 
@@ -69,12 +70,7 @@ def reserve(task, options):
     if options.source != "held_out":
         return np.array([], int)
     sizes = [max(round(options.held_out * count), 1) * (count > 1) for count in task.class_counts]
-    return np.concatenate(
-        [
-            task.generator.permutation(np.flatnonzero(task.labels == label))[:size]
-            for label, size in enumerate(sizes)
-        ]
-    )
+    return drawn_of_each(task, sizes)
 
 
 def correct(task, train, trained, options):

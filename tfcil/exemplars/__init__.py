@@ -1,7 +1,7 @@
 """The exemplar memory: how many old images to keep, which, and what they can classify."""
 
 from tfcil.exemplars.means import class_means, nearest_mean
-from tfcil.exemplars.memory import ExemplarMemory, quota
+from tfcil.exemplars.memory import ExemplarMemory, quota, ranks_of_sorted
 from tfcil.exemplars.selection import SELECTIONS, herding, random_selection
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "nearest_mean",
     "quota",
     "random_selection",
+    "ranks_of_sorted",
 ]

@@ -83,7 +83,7 @@ class ExemplarMemory:
                 f"Received: original_counts of {counts.dtype} and shape {counts.shape}"
             )
         is_sorted = np.all(np.diff(self.labels, prepend=0) >= 0)
-        if not is_sorted or not np.array_equal(self.ranks, _ranks(self.labels)):
+        if not is_sorted or not np.array_equal(self.ranks, ranks_of_sorted(self.labels)):
             raise ValueError(
                 "exemplars must be sorted by label, and ranked 0, 1, 2, ... within each. "
                 f"Received: {len(self.labels)} exemplars in another order"
@@ -161,7 +161,9 @@ class ExemplarMemory:
         original[: len(self.original_counts)] = self.original_counts
         came = np.bincount(labels, minlength=num_seen)
         original = np.where(came > 0, came, original)
-        return ExemplarMemory(chosen, all_labels[order], _ranks(all_labels[order]), original)
+        return ExemplarMemory(
+            chosen, all_labels[order], ranks_of_sorted(all_labels[order]), original
+        )
 
     def _check_new(self, images, labels, features, num_seen):
         if len(self) and isinstance(images, EncodedImages) != self.is_encoded:
@@ -238,6 +240,6 @@ def _chosen(old, new, rows):
     return chosen
 
 
-def _ranks(labels):
+def ranks_of_sorted(labels):
     """Numbers the entries of each class from 0; `labels` are sorted."""
     return (np.arange(len(labels)) - np.searchsorted(labels, labels)).astype(np.int32)

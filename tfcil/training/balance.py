@@ -16,8 +16,8 @@ class LimitedPush(Transform):
     """Limits the gradient by which new images move the old classes of a linear head.
 
     With P_j the gradient of column j that is not apart, the pull, and Q_j the one apart, the push,
-    column j receives P_j + Q_j min(1, kappa |P_j| / |Q_j|), and its bias likewise with the same
-    factor. The layer apart receives 0.
+    column j receives P_j + Q_j min(1, kappa |P_j| / |Q_j|), and its bias is mixed with the
+    same factor. The layer apart receives 0.
 
     It comes before coupled weight decay, which would count as a pull.
 

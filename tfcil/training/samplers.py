@@ -93,17 +93,8 @@ class Joined:
         return np.concatenate([one.passes(step) for one in self.samplers])
 
 
-@dataclass(frozen=True, eq=False)
-class Balanced:
-    """Draws a class first and then one of its images: every class is equally likely.
-
-    Args:
-        labels: (n,) of the images.
-        size: images per step.
-    """
-
-    labels: np.ndarray
-    size: int
+class _Drawn:
+    """A sampler of `labels` that draws `size` images for each step, whatever came before."""
 
     @property
     def indices(self) -> np.ndarray:
@@ -115,6 +106,23 @@ class Balanced:
         """Steps in which as many images are drawn as there are."""
         return len(self.labels) / self.size
 
+    def passes(self, step) -> np.ndarray:
+        """Returns the step, (size,): an image comes at random, as often after even as odd steps."""
+        return np.full(self.size, step)
+
+
+@dataclass(frozen=True, eq=False)
+class Balanced(_Drawn):
+    """Draws a class first and then one of its images: every class is equally likely.
+
+    Args:
+        labels: (n,) of the images.
+        size: images per step.
+    """
+
+    labels: np.ndarray
+    size: int
+
     def batch(self, seed, step) -> np.ndarray:
         """Returns the indices of a step's images."""
         order, first, counts = self._ordered
@@ -123,17 +131,13 @@ class Balanced:
         within = (generator.uniform(size=self.size) * counts[classes]).astype(int)
         return order[first[classes] + within]
 
-    def passes(self, step) -> np.ndarray:
-        """Returns the step, (size,): an image comes at random, as often after even as odd steps."""
-        return np.full(self.size, step)
-
     @cached_property
     def _ordered(self):
         return _ordered_by_class(self.labels)
 
 
 @dataclass(frozen=True, eq=False)
-class PerClass:
+class PerClass(_Drawn):
     """Draws some classes, and the same number of images of each, for losses that compare images.
 
     Args:
@@ -151,16 +155,6 @@ class PerClass:
         """Images per step."""
         return min(self.classes, len(self._by_class)) * self.per_class
 
-    @property
-    def indices(self) -> np.ndarray:
-        """Indices of all images."""
-        return np.arange(len(self.labels))
-
-    @property
-    def steps_per_epoch(self) -> float:
-        """Steps in which as many images are drawn as there are."""
-        return len(self.labels) / self.size
-
     def batch(self, seed, step) -> np.ndarray:
         """Returns the indices of a step's images, class after class."""
         generator = np.random.default_rng([*seed, 5, step])
@@ -170,10 +164,6 @@ class PerClass:
             np.resize(generator.permutation(self._by_class[one]), self.per_class) for one in chosen
         ]
         return np.concatenate(drawn)
-
-    def passes(self, step) -> np.ndarray:
-        """Returns the step, (size,): an image comes at random, as often after even as odd steps."""
-        return np.full(self.size, step)
 
     @cached_property
     def _by_class(self):

@@ -6,6 +6,7 @@ The network is frozen, so that the statistics of old classes stay those of its f
 import numpy as np
 
 from tfcil import classifier
+from tfcil.exemplars import ranks_of_sorted
 from tfcil.methods.shared import frozen_network
 from tfcil.methods.shared.statistics import ClassStatistics, confidence
 from tfcil.training.phase import Learned
@@ -88,7 +89,7 @@ def ranks_in_class(labels):
     """Numbers the images of each class from 0, in their order: (n,)."""
     order = np.argsort(labels, kind="stable")
     ranks = np.empty(len(labels), int)
-    ranks[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
+    ranks[order] = ranks_of_sorted(labels[order])
     return ranks
 
 
