@@ -4,7 +4,7 @@ References: Zhuang et al., ACIL (arXiv 2205.14922); with `balanced`, AIR of Fang
 (arXiv 2408.10349).
 """
 
-from functools import partial
+from functools import cache, partial
 
 from pydantic import Field
 
@@ -39,22 +39,23 @@ class Options(frozen_network.Options):
 def learn(task, train, options):
     """Computes the moments and the head."""
 
-    choose = partial(chosen_strength, given=options.strength)
-    return closed_form.learn(task, train, options, ridge_head, choose, balanced=options.balanced)
+    solve = cache(ridge_head)
+    choose = partial(chosen_strength, solve=solve, given=options.strength)
+    return closed_form.learn(task, train, options, solve, choose, balanced=options.balanced)
 
 
-def chosen_strength(kept, held, given, centred=True):
+def chosen_strength(kept, held, solve, given):
     """Returns the strength of the penalty, by default the best for the images held out.
 
     Args:
         kept: `ClassStatistics` of most images.
         held: of those held out.
+        solve: function of `ClassStatistics` and a strength, that returns kernel and bias.
         given: the strength, or `None`.
-        centred: whether the head has a bias.
     """
 
     def loss(strength):
-        return squared_error(ridge_head(kept, strength, centred), held)
+        return squared_error(solve(kept, strength), held)
 
     if given is not None:
         return given
