@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_grid import write_grid
+from tiny_grid import PARAMS, write_grid
 
 from tfcil.cli import main
 from tfcil.files import read_json, write_json
@@ -21,6 +21,7 @@ RUNS = {
     "baseline CE": {"method.loss": "ce"},
     "baseline BSCE": {"method.loss": "bsce"},
     "two new classes": {"tasks.01.classes": 2},
+    "one task": {"tasks": {"00": PARAMS["tasks"]["00"]}},
     "refused": {"method.loss": "focal"},
     "broken": {"tasks.01.classes": ["panda"]},
 }
@@ -142,6 +143,16 @@ def test_record_counts_the_increments_alone(grid):
     assert record["sample_passes"] == int(row["images"]) > 0
     assert 0 < record["train_seconds"]["cpu"] < record["seconds"]
     assert record["metrics"]["nme"]["last_accuracy"] > 0
+
+
+def test_the_first_task_counts_where_there_is_no_other(grid):
+    run = grid[0] / "runs" / "tiny" / "one-task" / "seed3"
+    record = read_json(run / "record.json")
+    base = read_json(grid[0] / "runs" / "tiny" / ".bases" / record["base"] / "record.json")
+    with (run / "curves" / "00.csv").open(newline="") as file:
+        assert record["sample_passes"] == sum(int(row["images"]) for row in csv.DictReader(file))
+    assert record["train_seconds"] == base["train_seconds"]
+    assert 0 < record["train_seconds"]["cpu"] < base["seconds"]
 
 
 def test_variants_that_can_not_be_run_stop_no_other_and_are_told(grid):

@@ -45,11 +45,18 @@ def train_base(folder, text: str, data, code: str) -> float:
         for name in ONCE:
             if name != "prepare":
                 _stage(name)(layout, params)
-        _stage("train")(layout, params, next(iter(params.tasks)))
-        seconds = time.perf_counter() - began
+        first = next(iter(params.tasks))
+        with _timed() as spent:
+            _stage("train")(layout, params, first)
+        record = {
+            "sample_passes": images_seen(layout.curve(first)),
+            "train_seconds": spent,
+            "seconds": time.perf_counter() - began,
+            "code": code,
+        }
         shutil.rmtree(layout.root / "data")
-        write_json(record_of(layout.root), {"seconds": seconds, "code": code})
-    return seconds
+        write_json(record_of(layout.root), record)
+    return record["seconds"]
 
 
 def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
@@ -64,31 +71,42 @@ def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
             _link_shared(Path(shared), layout)
         _share_cache(Path(data), layout)
         _stage("recipes")(layout, params)
-        wall = cpu = 0.0
+        spent = {"wall": 0.0, "cpu": 0.0}
         first, *increments = params.tasks
         for key in params.tasks:
             for name in PER_TASK:
                 if (name, key) == ("train", first):
                     continue
-                before = time.perf_counter(), time.process_time()
-                _stage(name)(layout, params, key)
-                if name == "train":
-                    wall += time.perf_counter() - before[0]
-                    cpu += time.process_time() - before[1]
+                with _timed(spent if name == "train" else None):
+                    _stage(name)(layout, params, key)
         for name in LAST:
             _stage(name)(layout, params)
+        passes = sum(images_seen(layout.curve(key)) for key in increments)
         record = {
             "metrics": read_json(layout.metrics),
-            "sample_passes": sum(images_seen(layout.curve(key)) for key in increments),
-            "train_seconds": {"wall": wall, "cpu": cpu},
+            "sample_passes": passes,
+            "train_seconds": spent,
             "seconds": time.perf_counter() - began,
             "base": Path(base).name,
             "workers": workers,
             "machine": _machine(),
             "code": code,
         }
+        if not increments:  # the first task is all there is
+            shared = read_json(record_of(base))
+            record |= {name: shared[name] for name in ("sample_passes", "train_seconds")}
         write_json(record_of(layout.root), record)
     return record
+
+
+@contextlib.contextmanager
+def _timed(spent=None):
+    """Adds the seconds of a block to `spent`, by default to zeros, and yields it."""
+    spent = {"wall": 0.0, "cpu": 0.0} if spent is None else spent
+    before = time.perf_counter(), time.process_time()
+    yield spent
+    spent["wall"] += time.perf_counter() - before[0]
+    spent["cpu"] += time.process_time() - before[1]
 
 
 @contextlib.contextmanager
