@@ -65,7 +65,7 @@ def adapter_in_training(model):
 
 
 def trained_adapter(model, context):
-    """Returns the saved form of a model of `adapter_in_training`, whose factors are those of a context.
+    """Returns a model of `adapter_in_training` in its saved form, with the factors of a context.
 
     The factors of a block depend on those before: they are computed one after the other.
 
@@ -89,25 +89,21 @@ def trained_adapter(model, context):
 
 
 def context_of(images, labels):
-    """Chooses images, as many of each class, by their pixels alone.
+    """Chooses as many images of each class, by their pixels alone.
 
     Args:
         images: (n, height, width, channels).
         labels: (n,).
 
     Returns:
-        Indices of at most 500 images, and of one per class at least, in the order of the digests
-        of the images. So neither the choice nor a sum over it depends on the order of the images.
+        Indices, at most 500 or one per class. A class with fewer images repeats its own. They are
+        sorted by class and digest, so that no sum over them depends on the order of the images.
     """
     digests = image_digests(images)
     order = np.array(sorted(range(len(images)), key=digests.__getitem__))
     classes, counts = np.unique(labels, return_counts=True)
-    size = min(counts.min(), max(LARGEST // len(classes), 1))
-    ranks = np.empty(len(order), "int64")
-    for label in classes:
-        own = order[labels[order] == label]
-        ranks[own] = np.arange(len(own))
-    return order[ranks[order] < size]
+    size = max(min(counts.max(), LARGEST // len(classes)), 1)
+    return np.concatenate([np.resize(order[labels[order] == one], size) for one in classes])
 
 
 def _followed_by(make, is_place):

@@ -24,13 +24,18 @@ def trainable_layers(model, part):
             layers behind them.
 
     Raises:
-        UserError: where the network has fewer blocks, or none.
+        UserError: where the network has fewer blocks or none, or no layer that computes factors.
     """
     if part == "all":
         return None
     backbone = network_of(model).layers
     if part == "adapter":
         frozen = [layer for layer in backbone if not isinstance(layer, ContextualScale)]
+        if len(frozen) == len(backbone):
+            raise UserError(
+                "trainable: expected adapter in base alone, with model.adapter=case. "
+                "Received: trainable=adapter"
+            )
         return lambda layer: layer not in frozen
     frozen = backbone if part == "head" else _before_last_blocks(backbone, part)
     return lambda layer: layer not in frozen

@@ -39,7 +39,8 @@ def untrained(
         A `keras.Model` from (batch, height, width, channels) to (batch, d).
 
     Raises:
-        UserError: the backbone is unknown, does not take such images, or has no place for an adapter.
+        UserError: the backbone is unknown, does not take such images, or has no block for an
+            adapter.
     """
     keras.utils.set_random_seed(seed)
     keras.utils.clear_session()

@@ -220,6 +220,16 @@ class Params(Section):
     @model_validator(mode="after")
     def _components_fit(self):
         self.choice().check_recipes(self.base, self.increment)
+        if self.increment.trainable == "adapter":
+            raise ValueError(
+                "increment.trainable: expected all, head or a number of blocks, as the adapter "
+                "stays after the first task. Received: increment.trainable=adapter"
+            )
+        if self.base.trainable == "adapter" and self.model.adapter is None:
+            raise ValueError(
+                "model.adapter: expected case with base.trainable=adapter. "
+                "Received: model.adapter=None"
+            )
         return self
 
     def choice(self) -> Choice:
