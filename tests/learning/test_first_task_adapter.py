@@ -58,24 +58,28 @@ def test_the_first_task_trains_the_factors_and_later_ones_keep_them(name, tmp_pa
 
 
 def test_a_later_task_and_a_network_without_adapter_are_refused():
-    with pytest.raises(UserError, match="with model.adapter=case. Received: trainable=adapter$"):
+    with pytest.raises(UserError, match=r"with model.adapter=case. Received: trainable=adapter$"):
         learned(start(None), 0, 4, "adapter")
     first = learned(start(), 0, 4, "head").model
-    with pytest.raises(UserError, match="Received: trainable=adapter, 4 classes before$"):
+    with pytest.raises(UserError, match=r"Received: trainable=adapter, 4 classes before$"):
         learned(first, 4, 7, "adapter")
 
 
 def test_params_are_refused_before_anything_is_trained():
-    task = {"classes": 2, "after": "start", "recipe": "base"}
-    values = {"memory": 0, "dataset": {"name": "omniglot100"}, "tasks": {"00": task}}
+    tasks = {
+        "00": {"classes": 2, "after": "start", "recipe": "base"},
+        "01": {"classes": 2, "after": "00", "recipe": "increment"},
+    }
 
-    def refused(base, increment, expected):
-        recipes = {
-            "base": {"epochs": 1, "trainable": base},
-            "increment": {"epochs": 1, "trainable": increment},
-        }
-        with pytest.raises(UserError, match=expected):
-            Params.of(values | recipes, "params.yaml")
+    def params(base, increment, adapter):
+        values = {"memory": 0, "dataset": {"name": "omniglot100"}, "tasks": tasks}
+        values["model"] = {"backbone": "resnet20", "adapter": adapter}
+        recipes = {"base": base, "increment": increment}
+        values |= {key: {"epochs": 1, "trainable": one} for key, one in recipes.items()}
+        return Params.of(values, "params.yaml")
 
-    refused("adapter", "head", r"model.adapter: expected case with base.trainable=adapter")
-    refused("all", "adapter", r"increment.trainable: expected all, head or a number of blocks")
+    assert params("adapter", "head", "case").model.adapter == "case"
+    with pytest.raises(UserError, match=r"model.adapter: expected case with trainable=adapter"):
+        params("adapter", "head", None)
+    with pytest.raises(UserError, match=r"increment.trainable=adapter, tasks.01.after=00$"):
+        params("all", "adapter", "case")

@@ -6,8 +6,8 @@ from tfcil import classifier
 from tfcil.errors import UserError
 
 
-def without_adapter_to_train(task, train):
-    """Trains the adapter, where the recipe asks for it, and returns the task that is left.
+def with_trained_adapter(task, train):
+    """Returns the task with a network whose adapter is trained, where the recipe asks for it.
 
     The adapter and a head are trained together by the task's recipe and loss. In a step, the
     context is the batch. Then the factors are computed from as many images of each class, and stay.
