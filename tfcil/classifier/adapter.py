@@ -22,7 +22,7 @@ ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReL
 def with_adapter(model):
     """Returns a copy of a model with a factor of 1 per channel after the activation of each block.
 
-    A block's last activation that is named after it is the one, such as that of the depthwise
+    Of a block it is the last activation that is named after the block, such as that of the depthwise
     convolution in EfficientNet or the end of a residual block.
 
     Raises:
@@ -32,8 +32,7 @@ def with_adapter(model):
     for layer in model.layers:
         block = BLOCK.match(layer.name)
         if block and isinstance(layer, ACTIVATIONS) and len(layer.output.shape) == 4:
-            places[layer.name] = block[0]
-    places = {block: name for name, block in places.items()}
+            places[block[0]] = layer.name
     if not places:
         raise UserError(
             "model.adapter: expected a network with layers named after its blocks, such as "
