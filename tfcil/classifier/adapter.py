@@ -22,7 +22,7 @@ ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReL
 def with_adapter(model):
     """Returns a copy of a model with a factor of 1 per channel after the activation of each block.
 
-    Of a block it is the last activation that is named after the block, such as that of the depthwise
+    Of a block it is the last activation that is named after it, such as that of the depthwise
     convolution in EfficientNet or the end of a residual block.
 
     Raises:
