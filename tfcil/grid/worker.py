@@ -1,7 +1,6 @@
 """The jobs of a worker process: to prepare data or train a first task for all, or a whole run."""
 
 import contextlib
-import csv
 import functools
 import os
 import shutil
@@ -45,18 +44,11 @@ def train_base(folder, text: str, data, code: str) -> float:
         for name in ONCE:
             if name != "prepare":
                 _stage(name)(layout, params)
-        first = next(iter(params.tasks))
-        with _timed() as spent:
-            _stage("train")(layout, params, first)
-        record = {
-            "sample_passes": images_seen(layout.curve(first)),
-            "train_seconds": spent,
-            "seconds": time.perf_counter() - began,
-            "code": code,
-        }
+        _stage("train")(layout, params, next(iter(params.tasks)))
+        seconds = time.perf_counter() - began
         shutil.rmtree(layout.root / "data")
-        write_json(record_of(layout.root), record)
-    return record["seconds"]
+        write_json(record_of(layout.root), {"seconds": seconds, "code": code})
+    return seconds
 
 
 def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
@@ -71,53 +63,46 @@ def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
             _link_shared(Path(shared), layout)
         _share_cache(Path(data), layout)
         _stage("recipes")(layout, params)
-        spent = {"wall": 0.0, "cpu": 0.0}
         first, *increments = params.tasks
         for key in params.tasks:
             for name in PER_TASK:
-                if (name, key) == ("train", first):
-                    continue
-                with _timed(spent if name == "train" else None):
+                if (name, key) != ("train", first):
                     _stage(name)(layout, params, key)
         for name in LAST:
             _stage(name)(layout, params)
-        passes = sum(images_seen(layout.curve(key)) for key in increments)
+        logs = [read_json(layout.log(key)) for key in increments or [first]]
+        spent = {
+            "wall": sum(log["seconds"] for log in logs),
+            "cpu": sum(log["cpu_seconds"] for log in logs),
+        }
         record = {
             "metrics": read_json(layout.metrics),
-            "sample_passes": passes,
+            "sample_passes": sum(log["images"] for log in logs),
             "train_seconds": spent,
-            "seconds": time.perf_counter() - began,
+            "seconds": max(time.perf_counter() - began, spent["wall"]),  # more if it was stopped
             "base": Path(base).name,
             "workers": workers,
             "machine": _machine(),
             "code": code,
         }
-        if not increments:  # the first task is all there is
-            shared = read_json(record_of(base))
-            record |= {name: shared[name] for name in ("sample_passes", "train_seconds")}
         write_json(record_of(layout.root), record)
     return record
 
 
 @contextlib.contextmanager
-def _timed(spent=None):
-    """Adds the seconds of a block to `spent`, by default to zeros, and yields it."""
-    spent = {"wall": 0.0, "cpu": 0.0} if spent is None else spent
-    before = time.perf_counter(), time.process_time()
-    yield spent
-    spent["wall"] += time.perf_counter() - before[0]
-    spent["cpu"] += time.process_time() - before[1]
-
-
-@contextlib.contextmanager
 def _experiment(folder, text):
-    """Yields layout and params of a new experiment, with all stages imported."""
+    """Yields layout and params of an experiment, with all stages imported.
+
+    One of the same settings that was stopped goes on: its trainings know what is done.
+    """
     for name in (*ONCE, *PER_TASK, *LAST):
         _stage(name)
-    with write_atomically(folder) as aside:
+    with write_atomically(folder, goes_on=True) as aside:
         layout = Layout(aside)
-        aside.mkdir()
-        layout.params.write_text(text, encoding="utf-8")
+        if not layout.params.exists() or layout.params.read_text(encoding="utf-8") != text:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            layout.params.write_text(text, encoding="utf-8")
         yield layout, load_params(layout.params)
 
 
@@ -137,16 +122,11 @@ def _share_cache(data, layout) -> None:
 
 
 def _link(source, target) -> None:
+    Path(target).unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:  # a file system without links
         shutil.copyfile(source, target)
-
-
-def images_seen(curve) -> int:
-    """Sums up the column `images` of curves/KEY.csv."""
-    with open(curve, newline="", encoding="utf-8") as file:
-        return sum(int(float(row["images"])) for row in csv.DictReader(file))
 
 
 def _machine() -> str:
