@@ -16,6 +16,7 @@ from tfcil.methods.shared.statistics import ridge_head, squared_error
 FACTS = MethodFacts(keeps_statistics=True)
 STRENGTHS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 UNCHOSEN = 0.1  # strength where no image is held out
+NEARLY = 1.01  # errors up to so many times the smallest count as equal
 
 
 class Options(frozen_network.Options):
@@ -45,7 +46,10 @@ def learn(task, train, options):
 
 
 def chosen_strength(kept, held, solve, given):
-    """Returns the strength of the penalty, by default the best for the images held out.
+    """Returns the strength of the penalty, by default one that is good for the images held out.
+
+    Of all strengths whose squared error is nearly the smallest it is the weakest: the squared error
+    prefers stronger ones than the accuracy does.
 
     Args:
         kept: `ClassStatistics` of most images.
@@ -54,9 +58,10 @@ def chosen_strength(kept, held, solve, given):
         given: the strength, or `None`.
     """
 
-    def loss(strength):
-        return squared_error(solve(kept, strength), held)
-
     if given is not None:
         return given
-    return closed_form.best(STRENGTHS, loss) if held.counts.any() else UNCHOSEN
+    if not held.counts.any():
+        return UNCHOSEN
+    errors = [squared_error(solve(kept, strength), held) for strength in STRENGTHS]
+    limit = NEARLY * min(errors)
+    return next(one for one, error in zip(STRENGTHS, errors, strict=True) if error <= limit)

@@ -87,16 +87,6 @@ def _check_statistics(task, with_moment):
     frozen_network.check_kept(task, known if same else 0, "A closed-form method")
 
 
-def best(candidates, loss):
-    """Returns the candidate of the lowest loss, the first of equals.
-
-    Args:
-        candidates: numbers.
-        loss: function of one of them.
-    """
-    return min(candidates, key=loss)
-
-
 def ranks_in_class(labels):
     """Numbers the images of each class from 0, in their order: (n,)."""
     order = np.argsort(labels, kind="stable")
