@@ -64,11 +64,12 @@ def _measured(variants, runs, bases) -> str:
     """Describes hardware and time; warns of runs of other code."""
     records = [record for variant in variants for record in variant.records.values()]
     workers = sorted({record["workers"] for record in records})
+    processes = "worker" if workers == [1] else "workers"
     # As if one call had made all runs.
     minutes = sum(record["seconds"] for record in [*records, *bases]) / max(workers) / 60
     text = (
         f"{len(records)} runs and {len(bases)} shared first tasks took {minutes:.1f} minutes with "
-        f"{_listed(workers)} workers of one thread each, on\n"
+        f"{_listed(workers)} {processes} of one thread each, on\n"
         + "; ".join(sorted({record["machine"] for record in records}))
         + "."
     )
