@@ -1,0 +1,46 @@
+"""The connection to a Ray cluster, and what its processes take over from this one."""
+
+import logging
+import os
+
+from tfcil.errors import UserError
+
+# Settings that change what is computed or shown; TF_CONFIG is each member's own.
+INHERITED = ("TF_", "KERAS_", "XLA_", "OMP_", "NPROC", "TFCIL_", "CI", "PYTHONPATH")
+
+
+def connect():
+    """Connects to the Ray cluster of RAY_ADDRESS, and returns the module `ray`.
+
+    Raises:
+        UserError: where RAY_ADDRESS is not set, Ray is not installed, or no cluster answers.
+    """
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        raise UserError(
+            "Expected RAY_ADDRESS to name a Ray cluster, such as one:6379 after `ray start --head "
+            "--port=6379` on machine one. Received: none"
+        )
+    try:
+        import ray
+    except ImportError:
+        raise UserError(
+            f"Expected Ray: pip install 'tfcil[cluster]'. Received: RAY_ADDRESS={address} "
+            "and no package ray"
+        ) from None
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UserError(
+                "Expected a Ray cluster that this machine has joined by `ray start` "
+                f"({error}). Received: RAY_ADDRESS={address}"
+            ) from None
+    return ray
+
+
+def environment(**more: str) -> dict:
+    """Returns Ray's `runtime_env` with this process's settings and `more` variables."""
+    own = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
+    own.pop("TF_CONFIG", None)
+    return {"env_vars": own | more}

@@ -1,0 +1,59 @@
+"""Stage `train@KEY` on several machines, which share the project folder."""
+
+import contextlib
+import os
+import platform
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from tfcil.cluster import membership
+from tfcil.cluster.together import train_together
+from tfcil.components.code import code_digest
+from tfcil.config.params import load_params
+from tfcil.errors import UserError
+from tfcil.stages.layout import Layout
+from tfcil.stages.run import stage
+
+
+def train_on_machines(layout: Layout, params, key: str) -> None:
+    """Trains a task on as many machines of the Ray cluster as `machines` in params.yaml says."""
+    root = layout.root.resolve()
+    with tempfile.NamedTemporaryFile(dir=root, prefix=".machines-") as mark:
+        train_together(
+            params.machines,
+            work=partial(_train, root, key),
+            facts=partial(_facts, Path(mark.name)),
+            progress=partial(_modified, layout.checkpoint(key)),
+            title=f"task {key}",
+        )
+
+
+def _train(root, key) -> None:
+    """Does one machine's part of the training."""
+    os.chdir(root)
+    layout = Layout.of(root)
+    params = load_params(layout.params)
+    if not membership().is_chief:
+        params = params.model_copy(update={"tensorboard": None})
+    stage("train")(layout, params, key)
+
+
+def _facts(mark) -> dict[str, str]:
+    """Returns what must be the same on all machines; `mark` lies in the project folder."""
+    if not mark.exists():
+        raise UserError(
+            f"Expected all machines to share the project folder. Received: no {mark.parent} "
+            f"with its files on {platform.node()}"
+        )
+    stage("train")
+    from tfcil.stages.training_log import versions
+
+    return versions() | {"code": code_digest("tfcil.stages.train")[:12]}
+
+
+def _modified(path) -> int | None:
+    """Returns when a file was last written, or `None` where there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return None
