@@ -1,5 +1,6 @@
 """One training over several machines: starts a process on each, and all again when one is lost."""
 
+import fcntl
 import json
 import os
 import socket
@@ -38,11 +39,10 @@ class _Process:
 
 
 def _write_to(driver):
-    """Sends what this process tells to the terminal of `driver`, a process of this machine."""
+    """Sends what this process tells to the terminal or file of `driver`, on this machine."""
     terminal = f"/proc/{driver}/fd/2"
     if os.path.exists(terminal):
         os.dup2(os.open(terminal, os.O_WRONLY | os.O_APPEND), 2)
-        sys.stderr = open(2, "w", buffering=1, closefd=False)
 
 
 def train_together(machines: int, work, facts, progress, title: str) -> None:
@@ -62,6 +62,8 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
         UserError: where machines are missing or differ, or a process tells a person's mistake.
     """
     ray = connect()
+    # In a file, the lines of the chief and of this process must not overwrite each other.
+    fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_APPEND)
     failed, before = 0, progress()
     while True:
         try:
@@ -84,8 +86,8 @@ def _try(ray, machines, work, facts, strategy):
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy as Place
 
     here = _this_node(ray)
-    resources = {"CPU": 1, "GPU": here["Resources"].get("GPU", 0)}
-    bundles = [{k: v for k, v in resources.items() if v} for _ in range(machines)]
+    gpus = here["Resources"].get("GPU", 0)
+    bundles = [{"CPU": 1, **({"GPU": gpus} if gpus else {})} for _ in range(machines)]
     # Only this machine has the resource of this name: the chief writes to this disk and terminal.
     bundles[0] |= {f"node:{here['NodeManagerAddress']}": 0.001}
     group, actors = placement_group(bundles, strategy=strategy), []
@@ -96,10 +98,11 @@ def _try(ray, machines, work, facts, strategy):
                 f"Expected {machines} machines with {bundles[1]} free in the Ray cluster. "
                 f"Received: {', '.join(alive)}"
             )
-        actor = ray.remote(max_restarts=0)(_Process)
-        for index in range(machines):
-            options = {"num_cpus": 1, "num_gpus": resources["GPU"], "runtime_env": environment()}
-            actors.append(actor.options(scheduling_strategy=Place(group, index), **options).remote())
+        actor = ray.remote(max_restarts=0, num_cpus=1, num_gpus=gpus, runtime_env=environment())(
+            _Process
+        )
+        places = [Place(group, index) for index in range(machines)]
+        actors += [actor.options(scheduling_strategy=place).remote() for place in places]
         hosts = [f"machine {index}" for index in range(machines)]
         greetings = _results(ray, [one.greet.remote(facts) for one in actors], hosts)
         addresses, known = zip(*greetings, strict=True)

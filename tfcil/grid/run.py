@@ -35,8 +35,9 @@ def run_grid(
     """Runs the unfinished runs of a grid file NAME.yaml in runs/NAME, and writes its page.
 
     Runs the variants `only`, by default all, in as many processes as `workers`, by default one per
-    core, or per GPU of a Ray cluster at RAY_ADDRESS; with `prepare`, only prepares their images. With `recorded`, the runs whose records lie
-    next to the page are finished. Returns whether all of this is done now.
+    core, here or on the Ray cluster of RAY_ADDRESS; with `prepare`, only prepares their images.
+    With `recorded`, the runs whose records lie next to the page are finished. Returns whether all
+    of this is done now.
     """
     grid, folder = load_grid(file), Path("runs") / Path(file).stem
     if workers is not None and workers < 1:
