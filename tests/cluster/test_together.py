@@ -61,8 +61,10 @@ def test_each_machine_has_one_process_and_knows_the_others(tmp_path):
 )
 def test_all_start_again_when_one_is_lost(index, what, told, tmp_path, capfd):
     run(tmp_path, index, what, times=1)
-    (line,) = capfd.readouterr().err.splitlines()
+    printed = capfd.readouterr()
+    (line,) = printed.err.splitlines()
     assert told in line
+    assert printed.out == ""  # of Ray's own
     assert len(list(tmp_path.glob("done-*"))) == 1
 
 
@@ -94,7 +96,7 @@ def test_machines_that_differ_are_told_before_any_work(tmp_path):
 
 def test_missing_machines_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(together, "PATIENCE", 0.5)
-    with pytest.raises(UserError, match="Expected 3 machines with .* in the Ray cluster"):
+    with pytest.raises(UserError, match=r"Expected 3 machines with .* in the Ray cluster"):
         run(tmp_path, machines=3)
 
 

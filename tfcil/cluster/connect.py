@@ -2,9 +2,11 @@
 
 import logging
 import os
+import socket
 
 from tfcil.errors import UserError
 
+PATIENCE = 10.0  # seconds that the cluster has to answer
 # Settings that change what is computed or shown; TF_CONFIG is each member's own.
 INHERITED = ("TF_", "KERAS_", "XLA_", "OMP_", "NPROC", "TFCIL_", "CI", "PYTHONPATH")
 
@@ -30,11 +32,16 @@ def connect():
         ) from None
     if not ray.is_initialized():
         try:
+            # Ray itself would try for minutes.
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), PATIENCE).close()
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+            # Ray prints a paragraph about each process that dies, whatever its settings.
+            ray._private.worker._worker_logs_enabled = False
+        except (OSError, ValueError, RuntimeError) as error:
             raise UserError(
-                "Expected a Ray cluster that this machine has joined by `ray start` "
-                f"({error}). Received: RAY_ADDRESS={address}"
+                "Expected a Ray cluster that answers there, and that this machine has joined by "
+                f"`ray start` ({str(error).splitlines()[0]}). Received: RAY_ADDRESS={address}"
             ) from None
     return ray
 

@@ -1,5 +1,6 @@
 """One training over several machines: starts a process on each, and all again when one is lost."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -25,17 +26,14 @@ class _Process:
         with socket.create_server(("", 0)) as free:
             return f"{ray.util.get_node_ip_address()}:{free.getsockname()[1]}", known
 
-    def work(self, addresses, index, work, driver):
+    def work(self, index, addresses, work, driver):
         """Does its part of the work, in the thread and process that TensorFlow wants."""
         workers = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         os.environ["TF_CONFIG"] = json.dumps(workers)
         if index == 0:
             _write_to(driver)
-        try:
-            with member(Member(tuple(addresses), index)):
-                work()
-        except MemberDone:
-            pass
+        with member(Member(tuple(addresses), index)), contextlib.suppress(MemberDone):
+            work()
 
 
 def _write_to(driver):
@@ -69,7 +67,7 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
         try:
             # A machine that is lost for good leaves its part to those that are left.
             return _try(ray, machines, work, facts, "SPREAD" if failed else "STRICT_SPREAD")
-        except _Lost as lost:
+        except PeerLost as lost:
             failed = failed + 1 if progress() == before else 1
             before = progress()
             if failed == TRIES:
@@ -77,15 +75,12 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
             print(f"{title}: {lost}; starts again from its checkpoint", file=sys.stderr, flush=True)
 
 
-class _Lost(Exception):  # noqa: N818
-    """Says in one line which process was lost, and how."""
-
-
 def _try(ray, machines, work, facts, strategy):
     from ray.util.placement_group import placement_group, remove_placement_group
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy as Place
 
-    here = _this_node(ray)
+    own = ray.get_runtime_context().get_node_id()
+    here = next(node for node in ray.nodes() if node["NodeID"] == own)
     gpus = here["Resources"].get("GPU", 0)
     bundles = [{"CPU": 1, **({"GPU": gpus} if gpus else {})} for _ in range(machines)]
     # Only this machine has the resource of this name: the chief writes to this disk and terminal.
@@ -98,9 +93,8 @@ def _try(ray, machines, work, facts, strategy):
                 f"Expected {machines} machines with {bundles[1]} free in the Ray cluster. "
                 f"Received: {', '.join(alive)}"
             )
-        actor = ray.remote(max_restarts=0, num_cpus=1, num_gpus=gpus, runtime_env=environment())(
-            _Process
-        )
+        options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": environment()}
+        actor = ray.remote(**options)(_Process)  # which Ray does not restart by itself
         places = [Place(group, index) for index in range(machines)]
         actors += [actor.options(scheduling_strategy=place).remote() for place in places]
         hosts = [f"machine {index}" for index in range(machines)]
@@ -108,20 +102,12 @@ def _try(ray, machines, work, facts, strategy):
         addresses, known = zip(*greetings, strict=True)
         hosts = [f"machine {index} ({each})" for index, each in enumerate(addresses)]
         _check_alike(hosts, known)
-        calls = [
-            one.work.remote(list(addresses), index, work, os.getpid())
-            for index, one in enumerate(actors)
-        ]
-        _results(ray, calls, hosts)
+        shared = list(addresses), work, os.getpid()
+        _results(ray, [one.work.remote(i, *shared) for i, one in enumerate(actors)], hosts)
     finally:
         for one in actors:
             ray.kill(one)
         remove_placement_group(group)
-
-
-def _this_node(ray):
-    own = ray.get_runtime_context().get_node_id()
-    return next(node for node in ray.nodes() if node["NodeID"] == own)
 
 
 def _results(ray, calls, hosts):
@@ -135,9 +121,9 @@ def _results(ray, calls, hosts):
         except ray.exceptions.RayTaskError as error:
             if not isinstance(error.cause, PeerLost):
                 raise error.cause from None
-            raise _Lost(f"{host} lost another ({error.cause})") from None
+            raise PeerLost(f"{host} lost another ({error.cause})") from None
         except (ray.exceptions.RayActorError, ray.exceptions.RuntimeEnvSetupError):
-            raise _Lost(f"{host} ended") from None
+            raise PeerLost(f"{host} ended") from None
     return ray.get(calls)
 
 
