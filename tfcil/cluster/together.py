@@ -8,7 +8,7 @@ import socket
 import sys
 
 from tfcil.cluster.connect import connect, environment
-from tfcil.cluster.member import Member, MemberDone, PeerLost, member
+from tfcil.cluster.members import Member, MemberDone, PeerLost, member
 from tfcil.errors import UserError
 
 TRIES = 3  # in a row without progress
