@@ -120,7 +120,7 @@ def test_jobs_run_in_this_folder_with_one_thread_and_failures_stay_their_own(tmp
 
 
 def test_jobs_of_other_code_are_refused(monkeypatch):
-    monkeypatch.setattr("tfcil.grid.ray_pool.code_digest", lambda _: "other")
+    monkeypatch.setattr("tfcil.grid.ray_pool.package_digest", lambda: "other")
     with RayPool(1) as pool:
         ((_, outcome),) = pool.run([("key", os.getpid)])
     assert "the same code of tfcil on all machines" in outcome.line

@@ -5,7 +5,7 @@ from collections import deque
 from functools import partial
 
 from tfcil.cluster.connect import connect, environment
-from tfcil.components.code import code_digest
+from tfcil.components.code import package_digest
 from tfcil.errors import UserError
 from tfcil.grid.pool import ENVIRONMENT, Failure, outcome_of
 
@@ -36,7 +36,7 @@ class RayPool:
 
     def run(self, jobs):
         """Runs jobs and yields their outcomes; see `Pool.run`."""
-        waiting, busy, code = deque(jobs), {}, code_digest(__name__)
+        waiting, busy, code = deque(jobs), {}, package_digest()
         while waiting or busy:
             while waiting and len(busy) < self.workers:
                 key, job = waiting.popleft()
@@ -57,7 +57,7 @@ def _run(folder, code, job):
 
 
 def _checked(folder, code, job):
-    if code_digest(__name__) != code:
+    if package_digest() != code:
         raise UserError("Expected the same code of tfcil on all machines. Received: other code")
     os.chdir(folder)
     return job()

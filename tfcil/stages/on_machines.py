@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfcil.cluster import membership
 from tfcil.cluster.together import train_together
-from tfcil.components.code import code_digest
+from tfcil.components.code import package_digest
 from tfcil.config.params import load_params
 from tfcil.errors import UserError
 from tfcil.stages.layout import Layout
@@ -32,7 +32,7 @@ def train_on_machines(layout: Layout, params, key: str) -> None:
 def _train(root, key) -> None:
     """Does one machine's part of the training."""
     os.chdir(root)
-    layout = Layout.of(root)
+    layout = Layout.of(".")
     params = load_params(layout.params)
     if not membership().is_chief:
         params = params.model_copy(update={"tensorboard": None})
@@ -49,7 +49,7 @@ def _facts(mark) -> dict[str, str]:
     stage("train")
     from tfcil.stages.training_log import versions
 
-    return versions() | {"code": code_digest("tfcil.stages.train")[:12]}
+    return versions() | {"code": package_digest()[:12]}
 
 
 def _modified(path) -> int | None:
