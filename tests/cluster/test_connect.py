@@ -10,6 +10,7 @@ from tiny_params import tiny_params
 
 from tfcil.cluster.connect import connect, environment
 from tfcil.errors import UserError
+from tfcil.stages.on_machines import facts
 from tfcil.stages.run import run_all
 
 
@@ -34,6 +35,11 @@ def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(UserError, match=r"Received: RAY_ADDRESS=127\.0\.0\.1:1"):
         connect()
+
+
+def test_a_machine_without_the_project_folder_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"to share the project folder\. Received: no .* on "):
+        facts(tmp_path / "mark")
 
 
 def test_stages_grids_and_the_command_line_import_nothing_of_ray():

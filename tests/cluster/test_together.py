@@ -5,12 +5,12 @@ The two machines are two nodes of Ray on this one.
 
 import math
 import os
-import sys
 from functools import partial
 from pathlib import Path
 
 import parts
 import pytest
+from two_machines import two_machines
 
 from tfcil.cluster import together
 from tfcil.cluster.together import train_together
@@ -23,20 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::Resour
 
 
 @pytest.fixture(scope="module", autouse=True)
-def two_machines():
-    """A Ray cluster of two nodes, and RAY_ADDRESS with it."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-        cluster.add_node(num_cpus=2)
-        patch.setenv("RAY_ADDRESS", cluster.address)
+def cluster():
+    with two_machines(Path(__file__).parent):
         yield
-        ray.shutdown()
-        cluster.shutdown()
 
 
 def run(folder, index=None, what=None, times=0, machines=2, facts=parts.facts, progress=int):

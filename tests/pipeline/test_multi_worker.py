@@ -15,7 +15,8 @@ import numpy as np
 import psutil
 import pytest
 import yaml
-from tiny_project import PARAMS, RECIPE, ROOT
+from tiny_project import PARAMS, RECIPE
+from two_machines import two_machines
 
 from tfcil.stages.run import run_stage
 
@@ -32,18 +33,9 @@ LONG = RECIPE | {"epochs": 12, "learning_rate": 2e-5}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def two_machines():
-    """A Ray cluster of two nodes, and RAY_ADDRESS with it."""
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-        cluster.add_node(num_cpus=2)
-        patch.setenv("RAY_ADDRESS", cluster.address)
+def cluster():
+    with two_machines():
         yield
-        cluster.shutdown()
 
 
 def start(folder, **params):

@@ -23,7 +23,7 @@ def train_on_machines(layout: Layout, params, key: str) -> None:
         train_together(
             params.machines,
             work=partial(_train, root, key),
-            facts=partial(_facts, Path(mark.name)),
+            facts=partial(facts, Path(mark.name)),
             progress=partial(_modified, layout.checkpoint(key)),
             title=f"task {key}",
         )
@@ -39,7 +39,7 @@ def _train(root, key) -> None:
     stage("train")(layout, params, key)
 
 
-def _facts(mark) -> dict[str, str]:
+def facts(mark) -> dict[str, str]:
     """Returns what must be the same on all machines; `mark` lies in the project folder."""
     if not mark.exists():
         raise UserError(
