@@ -45,7 +45,7 @@ def test_each_machine_has_one_process_and_knows_the_others(tmp_path):
     [
         (0, parts.die, "task 01: machine 0 ("),
         (1, parts.die, "task 01: machine 1 ("),
-        (0, parts.lose_another, ") lost another (no answer); starts again from its checkpoint"),
+        (0, parts.lose_another, ") no longer reaches another; starts again from its checkpoint"),
     ],
 )
 def test_all_start_again_when_one_is_lost(index, what, told, tmp_path, capfd):

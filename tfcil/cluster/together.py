@@ -121,7 +121,7 @@ def _results(ray, calls, hosts):
         except ray.exceptions.RayTaskError as error:
             if not isinstance(error.cause, PeerLost):
                 raise error.cause from None
-            raise PeerLost(f"{host} lost another ({error.cause})") from None
+            raise PeerLost(f"{host} no longer reaches another") from None
         except (ray.exceptions.RayActorError, ray.exceptions.RuntimeEnvSetupError):
             raise PeerLost(f"{host} ended") from None
     return ray.get(calls)

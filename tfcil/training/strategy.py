@@ -75,7 +75,7 @@ def _in_step():
         with connected.scope():
             yield
     except unreachable as error:
-        raise PeerLost(error.message) from None
+        raise PeerLost from error
     if not membership().is_chief:
         raise MemberDone
 
