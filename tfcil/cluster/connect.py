@@ -39,9 +39,10 @@ def connect():
             # Ray prints a paragraph about each process that dies, whatever its settings.
             ray._private.worker._worker_logs_enabled = False
         except (OSError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
             raise UserError(
                 "Expected a Ray cluster that answers there, and that this machine has joined by "
-                f"`ray start` ({str(error).splitlines()[0]}). Received: RAY_ADDRESS={address}"
+                f"`ray start` ({reason:.200}). Received: RAY_ADDRESS={address}"
             ) from None
     return ray
 
