@@ -40,6 +40,11 @@ def test_each_machine_has_one_process_and_knows_the_others(tmp_path):
     assert len({*pids.values(), str(os.getpid())}) == 3
 
 
+def test_the_chief_tells_on_this_terminal_and_the_others_do_not(capfd):
+    train_together(2, parts.tell, parts.facts, int, title="task 01")
+    assert capfd.readouterr().err == "told by 0\n"
+
+
 @pytest.mark.parametrize(
     ("index", "what", "told"),
     [
