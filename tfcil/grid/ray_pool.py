@@ -48,7 +48,7 @@ class RayPool:
         try:
             return self._ray.get(done)
         except self._ray.exceptions.RayError as error:
-            return Failure(f"the worker process ended ({str(error).splitlines()[0]})")
+            return Failure(f"the worker process ended ({type(error).__name__})")
 
 
 def _run(folder, code, job):
