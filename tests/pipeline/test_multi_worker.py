@@ -60,13 +60,14 @@ def told(process):
     return text.splitlines()
 
 
-def members():
-    """The processes that train together, the first one started first."""
-    found = (one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"])
-    return sorted(
-        (one for one in found if one.info["cmdline"][0].startswith("ray::_Process.work")),
-        key=lambda one: one.pid,
-    )
+def members(folder):
+    """The processes that train together in a folder, the one started first at first."""
+    found = []
+    for one in psutil.process_iter(["cmdline", "cwd"]):
+        name, *_ = one.info["cmdline"] or [""]
+        if name.startswith("ray::_Process") and one.info["cwd"] == str(folder):
+            found.append(one)
+    return sorted(found, key=lambda one: one.pid)
 
 
 def weights(folder, task):
@@ -109,11 +110,11 @@ def test_a_process_that_is_killed_is_replaced_and_nothing_is_lost(tmp_path):
     while not (tmp_path / "two" / "checkpoints" / "01.npz").exists():
         assert running.poll() is None
         time.sleep(0.01)
-    members()[-1].kill()
+    members(tmp_path / "two")[-1].kill()
     lines = told(running)
     assert [line for line in lines if "starts again from its checkpoint" in line] != []
     assert any(line.startswith("task 01 (2 of 2): 12 epochs") for line in lines)
-    assert members() == []
+    assert members(tmp_path / "two") == []
     train_in_one_process(tmp_path / "one", **recipes)
     assert_trained_alike(tmp_path / "two", tmp_path / "one")
 
