@@ -38,8 +38,8 @@ def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
 
 
 def test_a_machine_without_the_project_folder_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"to share the project folder\. Received: no .* on "):
-        facts(tmp_path / "mark")
+    with pytest.raises(UserError, match=r"on every machine\. Received: .*params\.yaml"):
+        facts([tmp_path / "params.yaml"])
 
 
 def test_stages_grids_and_the_command_line_import_nothing_of_ray():

@@ -3,15 +3,14 @@
 import contextlib
 import os
 import platform
-import tempfile
 from functools import partial
-from pathlib import Path
 
 from tfcil.cluster import membership
 from tfcil.cluster.together import train_together
 from tfcil.components.code import package_digest
 from tfcil.config.params import load_params
 from tfcil.errors import UserError
+from tfcil.files import file_digest
 from tfcil.stages.layout import Layout
 from tfcil.stages.run import stage
 
@@ -19,14 +18,14 @@ from tfcil.stages.run import stage
 def train_on_machines(layout: Layout, params, key: str) -> None:
     """Trains a task on as many machines of the Ray cluster as `machines` in params.yaml says."""
     root = layout.root.resolve()
-    with tempfile.NamedTemporaryFile(dir=root, prefix=".machines-") as mark:
-        train_together(
-            params.machines,
-            work=partial(_train, root, key),
-            facts=partial(facts, Path(mark.name)),
-            progress=partial(_modified, layout.checkpoint(key)),
-            title=f"task {key}",
-        )
+    here = Layout(root)
+    train_together(
+        params.machines,
+        work=partial(_train, root, key),
+        facts=partial(facts, [here.params, here.recipe(key), here.model(params.tasks[key].after)]),
+        progress=partial(_modified, here.checkpoint(key)),
+        title=f"task {key}",
+    )
 
 
 def _train(root, key) -> None:
@@ -39,17 +38,19 @@ def _train(root, key) -> None:
     stage("train")(layout, params, key)
 
 
-def facts(mark) -> dict[str, str]:
-    """Returns what must be the same on all machines; `mark` lies in the project folder."""
-    if not mark.exists():
+def facts(files) -> dict[str, str]:
+    """Returns what must be the same on all machines: versions, all code, and files by name."""
+    try:
+        digests = {file.name: file_digest(file)[:12] for file in files}
+    except OSError as error:
         raise UserError(
-            f"Expected all machines to share the project folder. Received: no {mark.parent} "
-            f"with its files on {platform.node()}"
-        )
+            f"Expected the files of the project folder on every machine. Received: {error} "
+            f"on {platform.node()}"
+        ) from None
     stage("train")
     from tfcil.stages.training_log import versions
 
-    return versions() | {"code": package_digest()[:12]}
+    return versions() | digests | {"code": package_digest()[:12]}
 
 
 def _modified(path) -> int | None:
