@@ -19,11 +19,12 @@ from tfcil.errors import UserError
 
 
 @contextlib.contextmanager
-def write_atomically(path: str | Path) -> Iterator[Path]:
+def write_atomically(path: str | Path, goes_on: bool = False) -> Iterator[Path]:
     """Yields a temporary path beside `path` and renames it over `path` when the block succeeds.
 
     Args:
         path: the file or folder to write. Its parent is created where it is missing.
+        goes_on: whether what a block has written stays when it fails, for the next one.
 
     Yields:
         A path with the same suffix in the same folder; the block writes a file or folder there.
@@ -36,7 +37,8 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     aside = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(aside)
+        if not goes_on:
+            _remove(aside)
         yield aside
         _flush(aside)
         if aside.is_dir():
@@ -49,8 +51,9 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             f"Expected to be able to write there ({error}). Received: path={path}"
         ) from None
     finally:
-        with contextlib.suppress(OSError):
-            _remove(aside)
+        if not goes_on:
+            with contextlib.suppress(OSError):
+                _remove(aside)
 
 
 # No room, no right, or another file at that path.

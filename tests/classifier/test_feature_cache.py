@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfcil import classifier
+from tfcil.classifier import feature_cache
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +56,24 @@ def test_logits_of_kept_features_are_those_of_the_model(model, images, tmp_path)
     found = classifier.FeatureCache(tmp_path).outputs(whole, images)
     np.testing.assert_allclose(found["logits"], whole.predict(images, verbose=0), rtol=1e-4)
     assert np.array_equal(found["features"], classifier.features_of(model, images))
+
+
+def test_what_was_kept_before_a_kill_is_not_computed_again(model, tmp_path, monkeypatch, capsys):
+    """Files of 250 images; the process is stopped when it writes the second one."""
+    images = np.random.default_rng(1).integers(0, 256, (300, 32, 32, 3), "uint8")
+    save, calls = feature_cache.save_npz, []
+
+    def stopped(*arguments, **arrays):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        save(*arguments, **arrays)
+
+    monkeypatch.setattr(feature_cache, "TOGETHER", 250)
+    monkeypatch.setattr(feature_cache, "save_npz", stopped)
+    cache = classifier.FeatureCache(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        cache(model, images)
+    capsys.readouterr()
+    assert np.array_equal(cache(model, images), classifier.features_of(model, images))
+    assert capsys.readouterr().err == "features of 50 of 300 images: new to the cache\n"

@@ -8,19 +8,22 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_grid import contents, write_grid
+from tiny_grid import PARAMS, contents, write_grid
 
 from tfcil.cli import main
 from tfcil.files import read_json, write_json
+from tfcil.grid import worker
 from tfcil.grid.kept import keep, restore
-from tfcil.grid.plan import load_grid, plan_runs
+from tfcil.grid.plan import base_of, data_of, load_grid, plan_runs
 from tfcil.grid.pool import ENVIRONMENT
+from tfcil.grid.run import BASES, DATA
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
     "baseline CE": {"method.loss": "ce"},
     "baseline BSCE": {"method.loss": "bsce"},
     "two new classes": {"tasks.01.classes": 2},
+    "one task": {"tasks": {"00": PARAMS["tasks"]["00"]}},
     "refused": {"method.loss": "focal"},
     "broken": {"tasks.01.classes": ["panda"]},
 }
@@ -132,6 +135,43 @@ def test_record_counts_the_increments_alone(grid):
     assert record["sample_passes"] == int(row["images"]) > 0
     assert 0 < record["train_seconds"]["cpu"] < record["seconds"]
     assert record["metrics"]["nme"]["last_accuracy"] > 0
+
+
+def test_the_first_task_counts_where_there_is_no_other(grid):
+    run = grid[0] / "runs" / "tiny" / "one-task" / "seed3"
+    record, log = read_json(run / "record.json"), read_json(run / "logs" / "00.json")
+    assert record["sample_passes"] == log["images"] > 0
+    assert record["train_seconds"] == {"wall": log["seconds"], "cpu": log["cpu_seconds"]}
+    assert log["cpu_seconds"] > 0
+
+
+def test_a_run_that_was_stopped_goes_on(grid, tmp_path, monkeypatch):
+    """Stopped after the training of the second task, which is not trained again."""
+    file = grid[0] / "tiny.yaml"
+    runs = plan_runs(load_grid(file), file, grid[0] / "runs" / "tiny")
+    (run,) = (one for one in runs if one.variant == "baseline BSCE")
+    shared = run.folder.parents[1]
+    rest = run.text, shared / DATA / data_of(run.params), shared / BASES / base_of(run.params)
+
+    def stage(name, real=worker._stage):
+        def stopped(layout, params, key):
+            if key == "01":
+                raise KeyboardInterrupt
+            real(name)(layout, params, key)
+
+        return stopped if name == "select" else real(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "_stage", stage)
+        with pytest.raises(KeyboardInterrupt):
+            worker.run_variant(tmp_path / "run", *rest, "code", 1)
+    trained = (tmp_path / ".run.partial" / "logs" / "01.json").read_bytes()
+    record = worker.run_variant(tmp_path / "run", *rest, "code", 1)
+    assert sorted(os.listdir(tmp_path)) == ["run"]
+    assert (tmp_path / "run" / "logs" / "01.json").read_bytes() == trained
+    assert record["seconds"] >= record["train_seconds"]["wall"] > 0
+    worker.run_variant(tmp_path / "whole", *rest, "code", 1)
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
 def test_variants_that_can_not_be_run_stop_no_other_and_are_told(grid):

@@ -12,7 +12,6 @@ from tfcil.grid.figure import label_of
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import Grid, Run, code_of, code_of_base, record_of
 from tfcil.grid.results import collect
-from tfcil.grid.worker import images_seen
 
 
 @pytest.fixture
@@ -261,9 +260,3 @@ def test_notes_and_published_figures_have_their_own_sections(page, make_run):
     own, _, others = text.partition("## Published figures")
     assert "theirs" not in own
     assert others.index("| theirs | 12.3 |") < others.index("## Notes\n\nA note.")
-
-
-def test_images_seen_are_those_of_all_epochs_and_phases(tmp_path):
-    curve = tmp_path / "01.csv"
-    curve.write_text("epoch,phase,images,loss\n1,main,96,2.0\n2,main,96,1.5\n1,balancing,40,1\n")
-    assert images_seen(curve) == 232

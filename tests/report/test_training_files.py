@@ -7,7 +7,7 @@ import pytest
 from tfcil.config.params import Params
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars
-from tfcil.stages.training_log import Stopwatch
+from tfcil.stages.training_log import training_log
 
 ROWS = [
     {"epoch": 1, "phase": "main", "images": 64, "loss": 2.5, "accuracy": 0.25, "distillation": 1.5},
@@ -65,10 +65,10 @@ def test_folder_of_the_setting_is_in_that_of_the_experiment(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="peak memory is not told there")
 def test_log_tells_time_passes_memory_and_versions():
-    log = Stopwatch().log("01", ROWS)
+    log = training_log("01", "2026-11-27", (12.3456, 7.0), ROWS)
     assert log["task"] == "01"
     assert log["images"] == 96
-    assert 0 <= log["seconds"] < 60
+    assert (log["seconds"], log["cpu_seconds"]) == (12.346, 7.0)
     assert 5e7 < log["peak_memory_bytes"] < 1e12
     assert {"tfcil", "python", "keras", "numpy", "pillow", log["backend"]} == set(log["versions"])
     assert log["devices"]

@@ -11,6 +11,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "adapter": [
+            "adapter_of",
+            "adapter_in_training",
+            "context_of",
+            "trained_adapter",
+            "with_adapter",
+        ],
         "adopt": ["adopted", "adopted_backbone", "head_and_features"],
         "apart": ["OLD_LOGITS", "with_gradients_apart"],
         "feature_cache": ["FeatureCache", "features_of"],
@@ -27,7 +34,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "growth": ["branches", "copied", "drawn", "expanded", "freeze", "frozen_layers", "grown"],
         "heads": ["head_layer", "plain", "read_head"],
-        "model": ["FEATURES", "LOGITS", "expose", "num_classes", "resized", "takes", "untrained"],
+        "model": ["FEATURES", "LOGITS", "expose", "num_classes", "resized", "takes"],
         "inference": ["forward"],
+        "no_class": ["untrained"],
     },
 )

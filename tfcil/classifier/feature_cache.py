@@ -11,11 +11,12 @@ import keras
 import numpy as np
 
 from tfcil.classifier.freezing import is_frozen, network_of
-from tfcil.classifier.inference import forward
+from tfcil.classifier.inference import batches, forward
 from tfcil.classifier.model import FEATURES, LOGITS, expose
 from tfcil.files import load_npz, map_npz, save_npz
 
 DIGEST = 16  # bytes
+TOGETHER = 10_000  # images in a file: what is lost when a process is killed
 
 
 def features_of(model, images):
@@ -49,13 +50,26 @@ class FeatureCache:
         missing = {one: row for row, one in enumerate(wanted) if one not in kept}
         if missing:
             _tell(len(missing), len(set(wanted)), known=bool(kept))
-            rows = np.array([*missing.values()])
-            features = features_of(model, images if len(rows) == len(images) else images[rows])
-            file = folder / f"{uuid.uuid4().hex}.npz"  # other processes may write at the same time
-            digests = np.frombuffer(b"".join(missing), "uint8").reshape(-1, DIGEST)
-            save_npz(file, digests=digests, features=features)
-            kept |= {one: (file, row) for row, one in enumerate(missing)}
+            kept |= self._computed(model, images, missing, folder)
         return _collected([kept[one] for one in wanted])
+
+    def _computed(self, model, images, missing, folder):
+        """Computes and keeps features; returns file and row of each image by its digest.
+
+        Args:
+            missing: dictionary from digests to positions in `images`.
+        """
+        digests, rows = [*missing], np.array([*missing.values()])
+        computed = batches(expose(model, FEATURES), images, rows)
+        places = {}
+        for first in range(0, len(rows), TOGETHER):
+            some = digests[first : first + TOGETHER]
+            features = _taken(computed, len(some))
+            file = folder / f"{uuid.uuid4().hex}.npz"  # other processes may write at the same time
+            table = np.frombuffer(b"".join(some), "uint8").reshape(-1, DIGEST)
+            save_npz(file, digests=table, features=features)
+            places |= {one: (file, row) for row, one in enumerate(some)}
+        return places
 
     def outputs(self, model, images):
         """Computes the outputs of a classifier: `logits` (n, classes) and `features` (n, d)."""
@@ -92,6 +106,16 @@ def network_digest(model) -> str:
     for weight in network.get_weights():
         whole.update(np.ascontiguousarray(weight).tobytes())
     return whole.hexdigest()[:32]
+
+
+def _taken(computed, number):
+    """Takes the features of so many images, whole batches, from those of `batches`."""
+    parts, taken = [], 0
+    while taken < number:
+        some, outputs = next(computed)
+        parts.append(outputs[FEATURES])
+        taken += len(some)
+    return np.concatenate(parts)
 
 
 def _collected(places):

@@ -7,6 +7,7 @@ import keras
 from tfcil.classifier.growth import copied
 from tfcil.classifier.model import FEATURES, LOGITS, num_classes
 from tfcil.errors import UserError
+from tfcil.layers.case import ContextualScale
 
 PROJECTION = "projection"
 # block1a_expand_conv, conv5_block3_1_conv, block_16_project, stage_3_block_2_layer, ...
@@ -18,15 +19,24 @@ def trainable_layers(model, part):
 
     Args:
         model: a classifier.
-        part: `"all"`; `"head"`, what follows the features; or a number: the head and that many
-            blocks before it, with the layers behind them.
+        part: `"all"`; `"head"`, what follows the features; `"adapter"`, the head and the layers
+            that compute factors; or a number: the head and that many blocks before it, with the
+            layers behind them.
 
     Raises:
-        UserError: where the network has fewer blocks, or none.
+        UserError: where the network has fewer blocks or none, or no layer that computes factors.
     """
     if part == "all":
         return None
     backbone = network_of(model).layers
+    if part == "adapter":
+        frozen = [layer for layer in backbone if not isinstance(layer, ContextualScale)]
+        if len(frozen) == len(backbone):
+            raise UserError(
+                "trainable: expected adapter in base alone, with model.adapter=case. "
+                "Received: trainable=adapter"
+            )
+        return lambda layer: layer not in frozen
     frozen = backbone if part == "head" else _before_last_blocks(backbone, part)
     return lambda layer: layer not in frozen
 

@@ -10,17 +10,27 @@ from tfcil.components.facts import Head
 BRANCH = "_branch"
 
 
-def copied(model, new_input=None, rename=str):
+def copied(model, new_input=None, rename=str, call=None):
     """Returns an independent copy of a model, on a new input or the given one.
 
-    `rename` is a function from the name of a layer to the name of its copy.
+    Args:
+        model: a functional model.
+        new_input: symbolic tensor; None: one like the model's.
+        rename: function from the name of a layer to the name of its copy.
+        call: function of the copy of a layer and its arguments that returns the output, where
+            layers come or go; None: calls the layer.
     """
 
     def renamed(layer):
         return type(layer).from_config(layer.get_config() | {"name": rename(layer.name)})
 
-    copy = keras.models.clone_model(model, input_tensors=new_input, clone_function=renamed)
-    copy.set_weights(model.get_weights())
+    copy = keras.models.clone_model(
+        model, input_tensors=new_input, clone_function=renamed, call_function=call
+    )
+    weights = {rename(layer.name): layer.get_weights() for layer in model.layers}
+    for layer in copy.layers:
+        if layer.name in weights:
+            layer.set_weights(weights[layer.name])
     for _, layer in layers_by_path(copy):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # computes the constants that it uses instead of its weights

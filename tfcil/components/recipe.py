@@ -75,10 +75,11 @@ class Recipe(Section):
     label_smoothing: Fraction = Field(
         0.0, description="part of the target that goes to all classes by their frequency"
     )
-    trainable: Literal["all", "head"] | PositiveInt = Field(
+    trainable: Literal["all", "head", "adapter"] | PositiveInt = Field(
         "all",
-        description="what of the network is trained: all, head (what follows the features), or the "
-        "head and that many of the last blocks",
+        description="what of the network is trained: all, head (what follows the features), the "
+        "head and that many of the last blocks, or adapter (of `base`: model.adapter, then the "
+        "head)",
     )
     norm_alignment: NonNegative = Field(
         0.0,

@@ -42,6 +42,11 @@ class Model(Section):
         description="whether a ReLU ends a backbone of our own; cosine heads want features of both "
         "signs; null: as published",
     )
+    adapter: Literal["case"] | None = Field(
+        None,
+        description="case: a factor per channel after each block, which `trainable: adapter` of "
+        "`base` trains; null: none",
+    )
     precision: Literal["float32", "mixed_bfloat16"] = Field(
         "float32", description="what convolutions compute in; weights and losses stay float32"
     )

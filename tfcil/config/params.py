@@ -233,6 +233,10 @@ class Params(Section):
     @model_validator(mode="after")
     def _components_fit(self):
         self.choice().check_recipes(self.base, self.increment)
+        if "adapter" in (self.base.trainable, self.increment.trainable) and not self.model.adapter:
+            raise ValueError(
+                "model.adapter: expected case with trainable=adapter. Received: model.adapter=None"
+            )
         return self
 
     def choice(self) -> Choice:
@@ -242,6 +246,13 @@ class Params(Section):
     @model_validator(mode="after")
     def _tasks_are_a_chain(self):
         check_chain({key: task.model_dump() for key, task in self.tasks.items()})
+        for key, task in self.tasks.items():
+            if task.after != "start" and getattr(self, task.recipe).trainable == "adapter":
+                raise ValueError(
+                    f"{task.recipe}.trainable: expected adapter for the first task alone, as the "
+                    "features of old classes stay what they were. "
+                    f"Received: {task.recipe}.trainable=adapter, tasks.{key}.after={task.after}"
+                )
         return self
 
 

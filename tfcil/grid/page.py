@@ -27,8 +27,9 @@ LEGEND = """\
 Accuracies{measures} in percent, mean ± sample standard deviation over the seeds. AIA: average
 incremental accuracy; last: accuracy after the last task, on all, `old` and `new` classes{rules}.
 CPU seconds and sample passes (images that went through training) are those of all tasks but the
-first, whose training the variants share. `TF_NUM_INTRAOP_THREADS=1 tfcil run` (on JAX `NPROC=1`)
-writes the same bytes as a run of the grid; more threads add numbers up in another order."""
+first, whose training the variants share, unless there is no other. `TF_NUM_INTRAOP_THREADS=1 tfcil
+run` (on JAX `NPROC=1`) writes the same bytes as a run of the grid; more threads add numbers up in
+another order."""
 
 CORRECTION = """\
 bsce divided by ce (or nca), where nothing else differs: a method with a correction drops it with

@@ -1,7 +1,6 @@
 """The jobs of a worker process: to prepare data or train a first task for all, or a whole run."""
 
 import contextlib
-import csv
 import functools
 import os
 import shutil
@@ -64,24 +63,23 @@ def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
             _link_shared(Path(shared), layout)
         _share_cache(Path(data), layout)
         _stage("recipes")(layout, params)
-        wall = cpu = 0.0
         first, *increments = params.tasks
         for key in params.tasks:
             for name in PER_TASK:
-                if (name, key) == ("train", first):
-                    continue
-                before = time.perf_counter(), time.process_time()
-                _stage(name)(layout, params, key)
-                if name == "train":
-                    wall += time.perf_counter() - before[0]
-                    cpu += time.process_time() - before[1]
+                if (name, key) != ("train", first):
+                    _stage(name)(layout, params, key)
         for name in LAST:
             _stage(name)(layout, params)
+        logs = [read_json(layout.log(key)) for key in increments or [first]]
+        spent = {
+            "wall": sum(log["seconds"] for log in logs),
+            "cpu": sum(log["cpu_seconds"] for log in logs),
+        }
         record = {
             "metrics": read_json(layout.metrics),
-            "sample_passes": sum(images_seen(layout.curve(key)) for key in increments),
-            "train_seconds": {"wall": wall, "cpu": cpu},
-            "seconds": time.perf_counter() - began,
+            "sample_passes": sum(log["images"] for log in logs),
+            "train_seconds": spent,
+            "seconds": max(time.perf_counter() - began, spent["wall"]),  # more if it was stopped
             "base": Path(base).name,
             "workers": workers,
             "machine": _machine(),
@@ -93,13 +91,18 @@ def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
 
 @contextlib.contextmanager
 def _experiment(folder, text):
-    """Yields layout and params of a new experiment, with all stages imported."""
+    """Yields layout and params of an experiment, with all stages imported.
+
+    One of the same settings that was stopped goes on: its trainings know what is done.
+    """
     for name in (*ONCE, *PER_TASK, *LAST):
         _stage(name)
-    with write_atomically(folder) as aside:
+    with write_atomically(folder, goes_on=True) as aside:
         layout = Layout(aside)
-        aside.mkdir()
-        layout.params.write_text(text, encoding="utf-8")
+        if not layout.params.exists() or layout.params.read_text(encoding="utf-8") != text:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            layout.params.write_text(text, encoding="utf-8")
         yield layout, load_params(layout.params)
 
 
@@ -119,16 +122,11 @@ def _share_cache(data, layout) -> None:
 
 
 def _link(source, target) -> None:
+    Path(target).unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:  # a file system without links
         shutil.copyfile(source, target)
-
-
-def images_seen(curve) -> int:
-    """Sums up the column `images` of curves/KEY.csv."""
-    with open(curve, newline="", encoding="utf-8") as file:
-        return sum(int(float(row["images"])) for row in csv.DictReader(file))
 
 
 def _machine() -> str:

@@ -100,12 +100,12 @@ def check_statistics(classes, statistics, before, settings) -> None:
         )
 
 
-def check_brought(weights, side) -> None:
-    """Refuses weights and a side for a network that is given as a `keras.Model`."""
-    if weights is not None or side is not None:
+def check_brought(**settings) -> None:
+    """Refuses settings of a network by name for one that is given as a `keras.Model`."""
+    if any(value is not None for value in settings.values()):
         raise UserError(
-            "Expected no weights and no side with a keras.Model as backbone: it brings them. "
-            f"Received: weights={weights}, side={side}"
+            f"Expected no {', '.join(settings)} with a keras.Model as backbone: it brings them. "
+            f"Received: {', '.join(f'{name}={value}' for name, value in settings.items())}"
         )
 
 

@@ -27,7 +27,7 @@ from tfcil.learning.settings import Settings
 from tfcil.learning.state import has_state, read_state, write_state
 
 # At a larger rate, a model that was trained elsewhere forgets more: see the docs for figures.
-NETWORK = "backbone", "weights", "side", "precision"
+NETWORK = "backbone", "weights", "side", "adapter", "precision"
 ADOPTED_RECIPE = {"epochs": 30, "batch_size": 32, "learning_rate": 0.003}
 
 
@@ -49,6 +49,7 @@ class IncrementalClassifier:
         weights: `"imagenet"` or `"preset"` of a network given by name; `None`: random ones.
         side: pixels of the shorter side to which the model resizes images before such a network;
             `None`: it takes them as they are.
+        adapter: `"case"` or `None`, of a network given by name, as in params.yaml.
         precision: `"float32"` or `"mixed_bfloat16"`, of a network given by name.
         strategy: `"none"`, or `"mirrored"` for all devices of this machine.
         seed: of everything drawn.
@@ -85,6 +86,7 @@ class IncrementalClassifier:
         backbone="simple_cnn",
         weights=None,
         side=None,
+        adapter=None,
         precision="float32",
         strategy="none",
         seed=0,
@@ -94,10 +96,10 @@ class IncrementalClassifier:
         given = {"method": method, "options": options, "recipe": recipe, "exemplars": exemplars}
         given = {name: value for name, value in given.items() if value is not None}
         given |= {"budget": budget, "strategy": strategy, "seed": seed}
-        network = dict(zip(NETWORK, (backbone, weights, side, precision), strict=True))
+        network = dict(zip(NETWORK, (backbone, weights, side, adapter, precision), strict=True))
         given["model"] = None if own else network
         if own:
-            check_brought(weights, side)
+            check_brought(weights=weights, side=side, adapter=adapter)
         self.settings = Settings.of(given, type(self).__name__)
         if folder is not None and has_state(folder):
             raise UserError(

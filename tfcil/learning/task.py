@@ -9,6 +9,7 @@ import numpy as np
 
 from tfcil.classifier import features_of, freeze_network, frozen, num_classes, plain, takes
 from tfcil.errors import UserError
+from tfcil.learning.adapter import with_trained_adapter
 from tfcil.training.on_features import on_features, suits, with_network
 from tfcil.training.strategy import devices, writes
 from tfcil.training.task import Task, check_labels
@@ -96,6 +97,7 @@ def _learned(task, train, settings):
         task = dataclasses.replace(task, finetuning=method.defined("finetuning"))
     for one in filter(None, (method, loss, correction)):
         one.defined("check", lambda task: None)(task)
+    task = with_trained_adapter(task, train)
     statistics = {}
     keeps_statistics = method is not None and method.facts.keeps_statistics
     by_features = not keeps_statistics and suits(task)

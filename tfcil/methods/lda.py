@@ -34,7 +34,7 @@ def learn(task, train, options):
 
         if options.shrinkage is not None:
             return options.shrinkage
-        return closed_form.best(SHRINKAGES, loss) if held.counts.any() else SHRINKAGES[-1]
+        return min(SHRINKAGES, key=loss) if held.counts.any() else SHRINKAGES[-1]
 
     def solve(statistics, shrinkage):
         return discriminant_head(statistics, covariance(statistics, shrinkage))

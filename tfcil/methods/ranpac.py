@@ -3,7 +3,7 @@
 Reference: McDonnell et al., RanPAC (arXiv 2307.02251).
 """
 
-from functools import partial
+from functools import cache, partial
 
 from pydantic import Field
 
@@ -36,6 +36,6 @@ def learn(task, train, options):
         dimension = task.teacher.get_layer(classifier.FEATURES).output.shape[-1]
         shape = dimension, options.projections
         projection = task.generator.standard_normal(shape).astype("float32")
-    solve = partial(ridge_head, centred=False)
-    choose = partial(chosen_strength, given=options.strength, centred=False)
+    solve = cache(partial(ridge_head, centred=False))
+    choose = partial(chosen_strength, solve=solve, given=options.strength)
     return closed_form.learn(task, train, options, solve, choose, project=projection)

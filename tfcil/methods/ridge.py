@@ -4,7 +4,7 @@ References: Zhuang et al., ACIL (arXiv 2205.14922); with `balanced`, AIR of Fang
 (arXiv 2408.10349).
 """
 
-from functools import partial
+from functools import cache, partial
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from tfcil.methods.shared.statistics import ridge_head, squared_error
 FACTS = MethodFacts(keeps_statistics=True)
 STRENGTHS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 UNCHOSEN = 0.1  # strength where no image is held out
+NEARLY = 1.01  # errors up to so many times the smallest count as equal
 
 
 class Options(frozen_network.Options):
@@ -39,23 +40,28 @@ class Options(frozen_network.Options):
 def learn(task, train, options):
     """Computes the moments and the head."""
 
-    choose = partial(chosen_strength, given=options.strength)
-    return closed_form.learn(task, train, options, ridge_head, choose, balanced=options.balanced)
+    solve = cache(ridge_head)
+    choose = partial(chosen_strength, solve=solve, given=options.strength)
+    return closed_form.learn(task, train, options, solve, choose, balanced=options.balanced)
 
 
-def chosen_strength(kept, held, given, centred=True):
-    """Returns the strength of the penalty, by default the best for the images held out.
+def chosen_strength(kept, held, solve, given):
+    """Returns the strength of the penalty, by default one that is good for the images held out.
+
+    Of all strengths whose squared error is nearly the smallest it is the weakest: the squared error
+    prefers stronger ones than the accuracy does.
 
     Args:
         kept: `ClassStatistics` of most images.
         held: of those held out.
+        solve: function of `ClassStatistics` and a strength, that returns kernel and bias.
         given: the strength, or `None`.
-        centred: whether the head has a bias.
     """
-
-    def loss(strength):
-        return squared_error(ridge_head(kept, strength, centred), held)
 
     if given is not None:
         return given
-    return closed_form.best(STRENGTHS, loss) if held.counts.any() else UNCHOSEN
+    if not held.counts.any():
+        return UNCHOSEN
+    errors = [squared_error(solve(kept, strength), held) for strength in STRENGTHS]
+    limit = NEARLY * min(errors)
+    return next(one for one, error in zip(STRENGTHS, errors, strict=True) if error <= limit)

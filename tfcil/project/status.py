@@ -52,7 +52,7 @@ def _accuracy(path) -> float | None:
 
 def _class_sizes(path) -> str | None:
     """Returns the most and the fewest training images of the classes of a task."""
-    sizes = read_json(path)["seen"][-1].get("class_sizes") if path.exists() else None
+    sizes = read_json(path)["seen"][-1]["class_sizes"] if path.exists() else None
     return sizes and " to ".join(map(str, sorted({max(sizes), min(sizes)}, reverse=True)))
 
 

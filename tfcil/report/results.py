@@ -25,7 +25,7 @@ class Results:
             without figures that are nowhere defined.
         num_classes: classes seen after each task.
         confusion: confusion matrix of the primary rule after the last task, rows are true classes.
-        class_sizes: training images of each class when it arrived; `[]` where they are not known.
+        class_sizes: training images of each class when it arrived.
         shots: the `shot_accuracies` after each task; `[]` where the classes are balanced.
         split: `test`, or `validation` for images held out of training.
 
@@ -62,13 +62,13 @@ class Results:
         self.measures = {name: [one.get(name) for one in measured] for name in names}
         self.num_classes = [len(one["confusion"]) for one in evaluations]
         self.confusion = np.array(evaluations[-1]["confusion"])
-        self.class_sizes = evaluations[-1].get("class_sizes", [])
+        self.class_sizes = evaluations[-1]["class_sizes"]
         self.shots = (
             [
                 shot_accuracies(one["confusion"], self.class_sizes[:classes])
                 for one, classes in zip(evaluations, self.num_classes, strict=True)
             ]
-            if self.class_sizes and is_unbalanced(self.class_sizes)
+            if is_unbalanced(self.class_sizes)
             else []
         )
         self.split = _only(one.get("split", "test") for one in evaluations)

@@ -123,7 +123,7 @@ def class_rows(experiment) -> list[dict]:
             "images": int(images[number]),
             "correct": int(hits[number]),
             "accuracy": accuracy,
-            "size": results.class_sizes[number] if results.class_sizes else None,
+            "size": results.class_sizes[number],
             "kept": kept and kept[number],
             "taken": names[taken[number]] if wrong[number].any() else "",
             "taken_images": int(wrong[number].max()),

@@ -19,7 +19,7 @@ from tfcil.learning.task import train_task
 from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars
-from tfcil.stages.training_log import Stopwatch
+from tfcil.stages.training_log import date_of_now, training_log
 from tfcil.training.checkpoint import Checkpoint
 from tfcil.training.determinism import make_deterministic
 
@@ -44,7 +44,7 @@ def train(layout: Layout, params, key: str) -> None:
     checkpoint = Checkpoint(layout.checkpoint(key), inputs)
     images, labels, memory = _read(layout, key, before, sum(settings.earlier or ()))
     extract = FeatureCache(layout.cache)
-    stopwatch = Stopwatch()
+    began = date_of_now()
     with (
         _named(title),
         training_progress(title) as show,
@@ -61,7 +61,7 @@ def train(layout: Layout, params, key: str) -> None:
             read_npz(layout.statistics(before)),
             extract,
         )
-    log = stopwatch.log(key, curve)
+    log = training_log(key, began, checkpoint.seconds(), curve)
     features = extract(student, images)
     save_classifier(student, layout.model(key))
     write_json(layout.class_names(key), read_facts(layout.train_images(key)))

@@ -6,7 +6,6 @@ It differs between two runs, so only the page of the report depends on it.
 import os
 import platform
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,31 +16,37 @@ import PIL
 import tfcil
 
 
-class Stopwatch:
-    """Remembers when a training began."""
+def date_of_now() -> str:
+    """Returns date and time of day."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
-    def __init__(self):
-        self._began = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        self._start = time.perf_counter()
 
-    def log(self, task: str, curve) -> dict:
-        """Returns the contents of logs/KEY.json, for a task's key and the rows of its curve.
+def training_log(task: str, began: str, seconds, curve) -> dict:
+    """Returns the contents of logs/KEY.json.
 
-        `images` counts an image each time it passes through the network. `peak_memory_bytes` is
-        that of the process, which in `tfcil run` has trained the tasks before, too.
-        """
-        return {
-            "task": task,
-            "began": self._began,
-            "seconds": round(time.perf_counter() - self._start, 3),
-            "images": sum(row["images"] for row in curve),
-            "peak_memory_bytes": _peak_memory(),
-            "backend": keras.backend.backend(),
-            "versions": versions(),
-            "devices": devices(),
-            "processor": f"{processor()}, {os.cpu_count()} cores",
-            "system": f"{platform.system()} {platform.machine()}",
-        }
+    `images` counts an image each time it passes through the network. `peak_memory_bytes` is that
+    of the process, which in `tfcil run` has trained the tasks before, too.
+
+    Args:
+        task: its key.
+        began: when its training began, or went on after a kill.
+        seconds: wall and processor seconds of the training.
+        curve: the rows of its curve.
+    """
+    wall, cpu = seconds
+    return {
+        "task": task,
+        "began": began,
+        "seconds": round(wall, 3),
+        "cpu_seconds": round(cpu, 3),
+        "images": sum(row["images"] for row in curve),
+        "peak_memory_bytes": _peak_memory(),
+        "backend": keras.backend.backend(),
+        "versions": versions(),
+        "devices": devices(),
+        "processor": f"{processor()}, {os.cpu_count()} cores",
+        "system": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def _peak_memory() -> int | None:

@@ -8,7 +8,8 @@ import numpy as np
 from tfcil import classifier
 from tfcil.exemplars import ranks_of_sorted
 from tfcil.methods.shared import frozen_network
-from tfcil.methods.shared.statistics import ClassStatistics, confidence
+from tfcil.methods.shared.confidence import gaussian_factor, likeliest_factor
+from tfcil.methods.shared.statistics import BLOCK, ClassStatistics
 from tfcil.training.phase import Learned
 
 HELD_OUT = 10  # of this many images of a class, one is held out where a strength is chosen
@@ -53,19 +54,30 @@ def learn(
         if task.statistics:
             own = ClassStatistics.of_arrays(task.statistics, prefix).plus(own)
         statistics[prefix] = own
-    kernel, bias = _head(statistics[KEPT], statistics[HELD], solve, choose, with_moment)
+    kept, held = statistics.values()
+    strength = choose(kept, held) if choose else None
+    kernel, bias = solve(kept.plus(held), strength)
+    if with_moment:
+        new_held = features[np.flatnonzero(held_out)], new.labels[held_out]
+        factor = _factor(solve(kept, strength), kept, held, *new_held)
+        kernel, bias = factor * kernel, factor * bias
     arrays = {}
     for prefix, own in statistics.items():
         arrays |= own.arrays(prefix)
     return Learned(classifier.with_head(model, kernel, bias, project), arrays)
 
 
-def _head(kept, held, solve, choose, with_moment):
-    """Computes kernel and bias for all images."""
-    strength = choose(kept, held) if choose else None
-    kernel, bias = solve(kept.plus(held), strength)
-    factor = confidence(solve(kept, strength), kept, held) if with_moment else 1.0
-    return factor * kernel, factor * bias
+def _factor(head, kept, held, features, labels):
+    """Computes the factor of the logits from images held out: of all classes, and of the new ones.
+
+    Of old classes only the statistics are there.
+    """
+    factor = gaussian_factor(head, kept, held)
+    if len(labels) == 0:
+        return factor
+    kernel, bias = head
+    blocks = [features[first : first + BLOCK] @ kernel for first in range(0, len(labels), BLOCK)]
+    return likeliest_factor(np.concatenate(blocks) + bias, labels, held.weights[labels], factor)
 
 
 def _check_statistics(task, with_moment):
@@ -73,16 +85,6 @@ def _check_statistics(task, with_moment):
     has_moment = known and len(task.statistics[f"{KEPT}moment"]) > 0
     same = not known or has_moment == with_moment
     frozen_network.check_kept(task, known if same else 0, "A closed-form method")
-
-
-def best(candidates, loss):
-    """Returns the candidate of the lowest loss, the first of equals.
-
-    Args:
-        candidates: numbers.
-        loss: function of one of them.
-    """
-    return min(candidates, key=loss)
 
 
 def ranks_in_class(labels):

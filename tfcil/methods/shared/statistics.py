@@ -124,14 +124,19 @@ def covariance(statistics, shrinkage):
     Returns:
         float64 (d, d).
     """
-    within = _scatter(statistics, statistics.means)
+    within = scatter(statistics, statistics.means)
     within /= max(statistics.counts.sum() - np.count_nonzero(statistics.counts), 1)
     variance = np.trace(within) / len(within)
     return (1 - shrinkage) * within + shrinkage * variance * np.eye(len(within))
 
 
-def _scatter(statistics, means):
-    """Computes the sum of w (x - m)(x - m)^T, m the given mean of the class of x."""
+def scatter(statistics, means):
+    """Computes the sum of w (x - m)(x - m)^T, m the mean of the class of x: (d, d).
+
+    Args:
+        statistics: the `ClassStatistics`.
+        means: (classes, d), m of each class.
+    """
     weights = statistics.weights
     crossed = (weights[:, None] * statistics.sums).T @ means
     within = (means.T * (weights * statistics.counts)) @ means
@@ -161,44 +166,9 @@ def gaussian_loss(shared, means, held):
         means: (classes, d), of the classes.
         held: the `ClassStatistics` of the images held out, of weights of 1.
     """
-    scatter = _scatter(held, means) / held.counts.sum()
+    spread = scatter(held, means) / held.counts.sum()
     _, log_determinant = np.linalg.slogdet(shared)
-    return 0.5 * (np.trace(np.linalg.solve(shared, scatter)) + log_determinant)
-
-
-def confidence(head, kept, held):
-    """Computes the factor of the logits with which their softmax gives probabilities.
-
-    For two classes and a Gaussian margin, logit of the true class minus that of the other, the log
-    odds are 2 / v times the margin, m its mean and v its variance: s = 2 m / v. Over all pairs the
-    sums of g m and g v take their places, g = exp(-m^2 / 2v), as images near the boundary decide.
-
-    Args:
-        head: kernel (d, classes) and bias (classes,), computed without the images held out.
-        kept: the `ClassStatistics` that the head was computed from.
-        held: those of the images held out.
-
-    Returns:
-        float above 0; 1 where no image is held out, or the head is no better than chance on them.
-    """
-    seen = held.counts > 0
-    if not seen.any():
-        return 1.0
-    kernel, bias = head
-    logits = held.means @ kernel + bias
-    margins = np.diagonal(logits)[:, None] - logits
-    scatter = _scatter(held, kept.means) / (held.weights * held.counts).sum()
-    products = kernel.T @ scatter @ kernel
-    squares = np.diagonal(products)
-    variances = squares[:, None] + squares - 2 * products
-    pairs = (seen[:, None] & (variances > 0)) & ~np.eye(len(bias), dtype=bool)
-    if not pairs.any():
-        return 1.0
-    mean, variance = margins[pairs], variances[pairs]
-    distance = 0.5 * mean**2 / variance
-    near = np.exp(distance.min() - distance)  # the largest is 1, however far they all are
-    factor = 2 * (near @ mean) / (near @ variance)
-    return factor if factor > 0 else 1.0
+    return 0.5 * (np.trace(np.linalg.solve(shared, spread)) + log_determinant)
 
 
 def ridge_head(statistics, strength, centred=True):
