@@ -97,7 +97,7 @@ def test_help_names_every_command(capsys):
     printed = capsys.readouterr().out
     for command in (
         *("run", "summary", "compare", "grid", "tasks", "preset", "params", "init", "sample"),
-        *("status", "stage", "predict", "export", "worker"),
+        *("status", "stage", "predict", "export"),
     ):
         assert f"\n    {command} " in printed
 

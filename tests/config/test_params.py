@@ -129,6 +129,19 @@ def test_bad_value_is_told_in_one_line(key, value, told):
 
 
 @pytest.mark.parametrize(
+    ("strategy", "machines", "told"),
+    [
+        ("mirrored", 2, "expected machines=1 with strategy=mirrored. Received: machines=2"),
+        ("multi_worker", 1, "expected machines=2 or more with strategy=multi_worker. Received: "),
+        ("multi_worker", 0, "machines: input should be greater than or equal to 1"),
+    ],
+)
+def test_as_many_machines_as_the_strategy_has(strategy, machines, told):
+    with pytest.raises(UserError, match=told):
+        Params.of(DEFAULT | {"strategy": strategy, "machines": machines}, "params.yaml")
+
+
+@pytest.mark.parametrize(
     ("method", "others", "told"),
     [
         (

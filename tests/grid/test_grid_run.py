@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_grid import PARAMS, write_grid
+from tiny_grid import PARAMS, contents, write_grid
 
 from tfcil.cli import main
 from tfcil.files import read_json, write_json
@@ -27,16 +27,6 @@ RUNS = {
     "refused": {"method.loss": "focal"},
     "broken": {"tasks.01.classes": ["panda"]},
 }
-
-
-def contents(folder):
-    """What is the same in two runs: all but what tells of times."""
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in files
-        if file.name not in ("record.json", "report.html") and file.parent.name != "logs"
-    }
 
 
 @pytest.fixture(scope="module")

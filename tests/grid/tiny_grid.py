@@ -17,3 +17,15 @@ def write_grid(folder, runs, **changes):
 
 def write_yaml(path, contents):
     path.write_text(yaml.safe_dump(contents, sort_keys=False))
+
+
+def contents(folder):
+    """What is the same in two runs: all but what tells of times, and what workers print."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in files
+        if file.name not in ("record.json", "report.html")
+        and file.parent.name != "logs"
+        and file.suffix != ".log"
+    }

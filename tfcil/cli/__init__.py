@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from tfcil.cli import experiment, model, project, release, settings, worker
+from tfcil.cli import experiment, model, project, release, settings
 from tfcil.errors import UserError
 
 
@@ -55,6 +55,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for group in (project, settings, experiment, model, release, worker):
+    for group in (project, settings, experiment, model, release):
         group.add(commands)
     return whole

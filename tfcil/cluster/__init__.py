@@ -1,7 +1,5 @@
-"""Connects the processes that train a task together, and notices when one of them ends."""
+"""Several machines: Ray starts, watches and restarts the processes that train together."""
 
-from tfcil.cluster.roll_call import RollCall, join, member, membership
-from tfcil.cluster.team import MemberDone, Team
-from tfcil.cluster.tf_config import Cluster
+from tfcil.cluster.members import Member, MemberDone, PeerLost, member, membership
 
-__all__ = ["Cluster", "MemberDone", "RollCall", "Team", "join", "member", "membership"]
+__all__ = ["Member", "MemberDone", "PeerLost", "member", "membership"]

@@ -40,6 +40,15 @@ def code_digest(*modules: str) -> str:
     return digest.hexdigest()
 
 
+@functools.cache
+def package_digest() -> str:
+    """Computes the SHA-256 of all code of tfcil, by which two machines have the same."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 class _Source(NamedTuple):
     """What is read from one file, once per process."""
 

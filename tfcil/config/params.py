@@ -175,7 +175,10 @@ class Params(Section):
     strategy: Strategy = Field(
         "none",
         description="mirrored: batches are split over all devices of this machine; multi_worker: "
-        "over those of all machines of TF_CONFIG",
+        "over those of several machines",
+    )
+    machines: PositiveInt = Field(
+        1, description="of the Ray cluster at RAY_ADDRESS; more than one with multi_worker only"
     )
     validation: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
@@ -216,6 +219,16 @@ class Params(Section):
     @classmethod
     def _measures_are_known(cls, measures):
         return check_asked(measures)
+
+    @model_validator(mode="after")
+    def _machines_fit(self):
+        if (self.machines > 1) != (self.strategy == "multi_worker"):
+            expected = "2 or more" if self.strategy == "multi_worker" else "1"
+            raise ValueError(
+                f"expected machines={expected} with strategy={self.strategy}. "
+                f"Received: machines={self.machines}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _components_fit(self):

@@ -37,6 +37,7 @@ class Pool:
     """
 
     def __init__(self, workers: int, folder):
+        self.workers = workers
         self._logs = [Path(folder) / f"worker-{number}.log" for number in range(workers)]
         self._processes, self._connections = [None] * workers, [None] * workers
 
@@ -116,13 +117,17 @@ def _serve(connection, log) -> None:
     with contextlib.suppress(EOFError):
         while True:
             job = connection.recv()
-            try:
-                outcome = job()
-            except Exception as error:
-                traceback.print_exc()
-                kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-                outcome = Failure(kind + " ".join(str(error).split()))
-            connection.send(outcome)
+            connection.send(outcome_of(job))
+
+
+def outcome_of(job):
+    """Runs a job; returns its result, or the `Failure` that it ended with."""
+    try:
+        return job()
+    except Exception as error:
+        traceback.print_exc()
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        return Failure(kind + " ".join(str(error).split()))
 
 
 def _end_with_parent() -> None:

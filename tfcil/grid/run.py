@@ -35,8 +35,9 @@ def run_grid(
     """Runs the unfinished runs of a grid file NAME.yaml in runs/NAME, and writes its page.
 
     Runs the variants `only`, by default all, in as many processes as `workers`, by default one per
-    core; with `prepare`, only prepares their images. With `recorded`, the runs whose records lie
-    next to the page are finished. Returns whether all of this is done now.
+    core, here or on the Ray cluster of RAY_ADDRESS; with `prepare`, only prepares their images.
+    With `recorded`, the runs whose records lie next to the page are finished. Returns whether all
+    of this is done now.
     """
     grid, folder = load_grid(file), Path("runs") / Path(file).stem
     if workers is not None and workers < 1:
@@ -63,13 +64,12 @@ def run_grid(
     if missing:
         bases = {run: folder / BASES / base_of(run.params) for run in missing}
         data = {run: folder / DATA / data_of(run.params) for run in missing}
-        workers = min(workers or _cores(), len(missing))
-        with _pool(workers, folder) as pool:
+        with _pool(workers, len(missing), folder) as pool:
             possible = _with_data(pool, missing, data)
             if prepare:
                 return len(possible) == len(missing)
             possible = _with_bases(pool, possible, bases, data)
-            _run_variants(pool, possible, data, bases, workers, keep_records)
+            _run_variants(pool, possible, data, bases, keep_records)
     write_page(grid, runs, f"tfcil grid {file}", keep_records())
     print(f"{grid.output}.md, {grid.output}.png")
     failed = [run for run in wanted if not run.finished]
@@ -79,9 +79,16 @@ def run_grid(
 
 
 @contextlib.contextmanager
-def _pool(workers, folder):
+def _pool(workers, jobs, folder):
+    """Opens the pool: on the Ray cluster of RAY_ADDRESS, or on this machine."""
     try:
-        with Pool(workers, folder) as pool:
+        if os.environ.get("RAY_ADDRESS"):
+            from tfcil.grid.ray_pool import RayPool
+
+            opened = RayPool(workers)
+        else:
+            opened = Pool(min(workers or _cores(), jobs), folder)
+        with opened as pool:
             yield pool
     except KeyboardInterrupt:
         print("stopped; the same command goes on where it was", file=sys.stderr)
@@ -125,10 +132,10 @@ def _shared(pool, title, runs, folders, job) -> list[Run]:
     return [run for run in runs if folders[run] not in broken]
 
 
-def _run_variants(pool, runs, data, bases, workers, after_each) -> None:
+def _run_variants(pool, runs, data, bases, after_each) -> None:
     def job(run):
         shared = data[run], bases[run]
-        return partial(run_variant, run.folder, run.text, *shared, code_of(run), workers)
+        return partial(run_variant, run.folder, run.text, *shared, code_of(run), pool.workers)
 
     jobs = [(run, job(run)) for run in runs]
     began = time.perf_counter()

@@ -65,8 +65,8 @@ def train_task(
         The `Trained` task.
 
     Raises:
-        UserError: where the labels don't fit the teacher, the loss stops being finite, or one of
-            several machines is lost.
+        UserError: where the labels don't fit the teacher, or the loss stops being finite.
+        PeerLost: where one of several machines is lost.
         MemberDone: on all machines but the chief, which returns the result.
     """
     with devices(settings.strategy) as num_devices:

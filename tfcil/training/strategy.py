@@ -1,7 +1,6 @@
 """The devices over which a task is trained."""
 
 import contextlib
-import faulthandler
 import functools
 import signal
 
@@ -9,8 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfcil.cluster import membership
-from tfcil.cluster.team import SILENCE
+from tfcil.cluster import MemberDone, PeerLost, membership
 from tfcil.errors import UserError
 from tfcil.files import digest
 
@@ -21,13 +19,14 @@ def devices(strategy: str):
 
     Args:
         strategy: `"none"`; `"mirrored"` for all devices of this machine, `"multi_worker"` for
-            those of all machines of TF_CONFIG (both TensorFlow only).
+            those of several machines (both TensorFlow only).
 
     Yields:
         The number of devices.
 
     Raises:
-        UserError: where they cannot be had, or another machine is lost.
+        UserError: where they cannot be had.
+        PeerLost: where another machine is lost.
         MemberDone: on leaving, on all machines but the chief.
     """
     if strategy == "none":
@@ -56,7 +55,7 @@ def _mirrored():
 
 @contextlib.contextmanager
 def _in_step():
-    """Opens the scope over all machines, while this one is a member of their team."""
+    """Opens the scope over all machines, of which this process is a `Member`."""
     import tensorflow as tf
 
     if membership() is None:
@@ -64,29 +63,26 @@ def _in_step():
             "Expected strategy=none or mirrored but in the stage `train` of `dvc repro` or "
             "`tfcil run`. Received: strategy=multi_worker"
         )
-    team = membership().team()
+    unreachable = (
+        *(tf.errors.UnavailableError, tf.errors.DeadlineExceededError),
+        *(tf.errors.CancelledError, tf.errors.AbortedError),
+    )
+    on_term = signal.getsignal(signal.SIGTERM)
     try:
-        # A process that is lost just now is waited for in vain, in C++ and with the lock without
-        # which Python can do nothing; this watch needs none.
-        faulthandler.dump_traceback_later(SILENCE, exit=True)
-        on_term = signal.getsignal(signal.SIGTERM)
         connected = tf.distribute.MultiWorkerMirroredStrategy()
-        faulthandler.cancel_dump_traceback_later()
         # TensorFlow has taken SIGTERM for itself, and would not end by it.
         signal.signal(signal.SIGTERM, on_term)
         with connected.scope():
             yield
-    except tf.errors.OpError as error:
-        raise team.explained(error.message) from error
-    except Exception as error:
-        team.fail(error)
-        raise
-    team.end()
+    except unreachable as error:
+        raise PeerLost from error
+    if not membership().is_chief:
+        raise MemberDone
 
 
 def writes() -> bool:
-    """Tells whether this process writes: all do but the workers that train in step with another."""
-    return membership() is None or membership().cluster.is_chief
+    """Tells whether this process writes: all do but those that train in step with the chief."""
+    return membership() is None or membership().is_chief
 
 
 def take_over(variables, epochs, plan) -> int:
@@ -103,7 +99,7 @@ def take_over(variables, epochs, plan) -> int:
         The number of epochs that are finished at the chief.
 
     Raises:
-        UserError: on a worker that would train on other images than the chief.
+        UserError: on a member that would train on other images than the chief.
     """
     if membership() is None:
         return epochs

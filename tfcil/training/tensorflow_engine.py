@@ -36,11 +36,11 @@ class TensorFlowEngine:
         """Returns which images of a batch `step` takes: those of this machine's devices."""
         if membership() is None:
             return slice(0, size)
-        cluster = membership().cluster
+        member = membership()
         # Of each device, as in `step`: rounded once more, a share would begin elsewhere.
         devices = self._strategy.num_replicas_in_sync
-        own = devices // len(cluster.addresses)
-        first = own * cluster.index
+        own = devices // len(member.addresses)
+        first = own * member.index
         return slice(first * size // devices, (first + own) * size // devices)
 
     def take(self, steps, task):
