@@ -165,7 +165,7 @@ def test_summary_prints_the_figures_of_the_tasks_of_params(here, capsys):
     corrects = [{"cnn": [4], "nme": [2]}, {"cnn": [2, 3], "nme": [1, 4]}, {"cnn": [9], "nme": [9]}]
     for key, correct, confusion in zip(("00", "01", "02"), corrects, confusions, strict=True):
         tasks = ["00", "01"][: len(correct["cnn"])]
-        contents = {"task": key, "tasks": tasks, "images": [4] * len(tasks)}
+        contents = {"task": key, "tasks": tasks, "images": [4] * len(tasks), "class_sizes": [9, 9]}
         write_json(
             here / "evaluation" / f"{key}.json",
             contents | {"correct": correct, "confusion": confusion},

@@ -24,6 +24,7 @@ from tfcil.grid.plan import (
     load_grid,
     plan_runs,
     record_of,
+    settings_digest,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -217,6 +218,16 @@ def test_a_run_is_finished_when_its_record_is_there_and_of_the_same_settings(tmp
     (other,) = plan(tmp_path, {"a": {"memory": 6}}, seeds=[0])
     assert other.folder == run.folder
     assert other.record() is None
+
+
+def test_settings_that_are_as_by_default_make_no_other_run(tmp_path):
+    """One that tfcil has gained since; but a run with another value of it is another."""
+    (run,) = plan(tmp_path, {"a": {}}, seeds=[0])
+    values = yaml.safe_load(run.text)
+    for machines, same in ((1, True), (2, False)):
+        more = values | {"machines": machines, "strategy": "none" if same else "multi_worker"}
+        text = yaml.safe_dump(more, sort_keys=same)
+        assert (settings_digest(text) == settings_digest(run.text)) == same
 
 
 @pytest.mark.parametrize("file", (ROOT / "pipelines" / "grids").glob("*.yaml"), ids=str)

@@ -22,8 +22,8 @@ def test_no_weaker_strength_is_nearly_as_good(statistics):
     chosen = ridge.chosen_strength(kept, held, ridge_head, None)
     errors = {one: squared_error(ridge_head(kept, one), held) for one in ridge.STRENGTHS}
     smallest = min(errors.values())
-    assert errors[chosen] <= 1.01 * smallest
-    assert all(error > 1.01 * smallest for one, error in errors.items() if one < chosen)
+    assert errors[chosen] <= 1.05 * smallest
+    assert all(error > 1.05 * smallest for one, error in errors.items() if one < chosen)
     assert errors[chosen] > smallest  # here the smallest error is that of a stronger one
 
 

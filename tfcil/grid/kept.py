@@ -1,10 +1,9 @@
 """The records of a grid in one file next to its page: a clone goes on where others stopped."""
 
-import hashlib
 from pathlib import Path
 
 from tfcil.files import read_json, write_json
-from tfcil.grid.plan import record_of
+from tfcil.grid.plan import record_of, settings_digest
 from tfcil.stages.layout import Layout
 
 
@@ -12,7 +11,7 @@ def restore(grid, runs) -> None:
     """Gives the unfinished runs with the same settings as in the file the records kept there."""
     kept = _read(grid)["runs"]
     for run in runs:
-        record = kept.get(_settings_of(run))
+        record = kept.get(settings_digest(run.text))
         if record and not run.finished:
             run.folder.mkdir(parents=True, exist_ok=True)
             Layout(run.folder).params.write_text(run.text, encoding="utf-8")
@@ -35,18 +34,18 @@ def keep(grid, runs, bases) -> None:
 
     Records of other runs of the grid, which the file has already, stay.
     """
-    before, planned = _read(grid), {_settings_of(run) for run in runs}
+    before, planned = _read(grid), {settings_digest(run.text) for run in runs}
     records = {key: record for key, record in before["runs"].items() if key in planned}
     records |= {
-        _settings_of(run): {"variant": run.variant, "seed": run.seed, "record": run.record()}
+        settings_digest(run.text): {
+            "variant": run.variant,
+            "seed": run.seed,
+            "record": run.record(),
+        }
         for run in runs
         if run.finished
     }
     write_json(_file_of(grid), {"runs": records, "bases": before["bases"] | bases})
-
-
-def _settings_of(run) -> str:
-    return hashlib.sha256(run.text.encode()).hexdigest()[:16]
 
 
 def _file_of(grid):

@@ -1,5 +1,6 @@
 """Reads a grid file: variants of one params.yaml, each run with every seed."""
 
+import functools
 import hashlib
 import json
 import re
@@ -102,15 +103,31 @@ class Run:
         if self.refused:
             return {"failed": self.refused}
         settings, record = Layout(self.folder).params, record_of(self.folder)
-        if not record.exists() or settings.read_text(encoding="utf-8") != self.text:
+        if not record.exists():
             return None
-        return read_json(record)
+        same = settings_digest(settings.read_text(encoding="utf-8")) == settings_digest(self.text)
+        return read_json(record) if same else None
 
     @property
     def finished(self) -> bool:
         """Whether the run has ended without a failure."""
         record = self.record()
         return record is not None and "failed" not in record
+
+
+@functools.cache
+def settings_digest(text: str) -> str:
+    """Computes the digest of the settings in the text of a params.yaml.
+
+    Settings that are as by default are left out: a new one makes no finished run another.
+    """
+    values = yaml.safe_load(text)
+    try:
+        params = Params.of(values, source="params.yaml")
+    except UserError:
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    chosen = params.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def record_of(folder) -> Path:
