@@ -36,15 +36,10 @@ def keep(grid, runs, bases) -> None:
     """
     before, planned = _read(grid), {settings_digest(run.text) for run in runs}
     records = {key: record for key, record in before["runs"].items() if key in planned}
-    records |= {
-        settings_digest(run.text): {
-            "variant": run.variant,
-            "seed": run.seed,
-            "record": run.record(),
-        }
-        for run in runs
-        if run.finished
-    }
+    for run in runs:
+        if run.finished:
+            about = {"variant": run.variant, "seed": run.seed, "record": run.record()}
+            records[settings_digest(run.text)] = about
     write_json(_file_of(grid), {"runs": records, "bases": before["bases"] | bases})
 
 
