@@ -34,6 +34,7 @@ class Layout:
     checkpoint = _per_task("checkpoints", ".npz")  # state of a training that is not finished
     curve = _per_task("curves", ".csv")  # loss and accuracy after each epoch
     log = _per_task("logs", ".json")  # time, memory, versions and hardware of the training
+    unfinished_log = _per_task("logs", ".part.json")  # the seconds up to the last epoch
     memory = _per_task("memory", ".npz")  # the exemplars kept after the task, or after START
     statistics = _per_task("statistics", ".npz")  # kept of the classes beside images
     evaluation = _per_task("evaluation", ".json")  # counts of predictions, and measures

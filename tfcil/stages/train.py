@@ -19,7 +19,7 @@ from tfcil.learning.task import train_task
 from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars
-from tfcil.stages.training_log import date_of_now, training_log
+from tfcil.stages.training_log import Stopwatch
 from tfcil.training.checkpoint import Checkpoint
 from tfcil.training.determinism import make_deterministic
 
@@ -44,7 +44,7 @@ def train(layout: Layout, params, key: str) -> None:
     checkpoint = Checkpoint(layout.checkpoint(key), inputs)
     images, labels, memory = _read(layout, key, before, sum(settings.earlier or ()))
     extract = FeatureCache(layout.cache)
-    began = date_of_now()
+    stopwatch = Stopwatch(layout.unfinished_log(key), inputs)
     with (
         _named(title),
         training_progress(title) as show,
@@ -55,13 +55,13 @@ def train(layout: Layout, params, key: str) -> None:
             Concatenated(images, memory.images),
             np.concatenate([labels, memory.labels]),
             settings,
-            lambda row, epochs: (show(row, epochs), write_scalars(row)),
+            lambda row, epochs: (show(row, epochs), write_scalars(row), stopwatch.keep()),
             checkpoint,
             memory.original_counts,
             read_npz(layout.statistics(before)),
             extract,
         )
-    log = training_log(key, began, checkpoint.seconds(), curve)
+    log = stopwatch.log(key, curve)
     features = extract(student, images)
     save_classifier(student, layout.model(key))
     write_json(layout.class_names(key), read_facts(layout.train_images(key)))

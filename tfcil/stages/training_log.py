@@ -3,9 +3,11 @@
 It differs between two runs, so only the page of the report depends on it.
 """
 
+import contextlib
 import os
 import platform
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,39 +16,64 @@ import numpy as np
 import PIL
 
 import tfcil
+from tfcil.errors import UserError
+from tfcil.files import read_json, write_json
+from tfcil.training.strategy import writes
 
 
-def date_of_now() -> str:
-    """Returns date and time of day."""
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def training_log(task: str, began: str, seconds, curve) -> dict:
-    """Returns the contents of logs/KEY.json.
-
-    `images` counts an image each time it passes through the network. `peak_memory_bytes` is that
-    of the process, which in `tfcil run` has trained the tasks before, too.
+class Stopwatch:
+    """Measures a training, together with what came before a kill.
 
     Args:
-        task: its key.
-        began: when its training began, or went on after a kill.
-        seconds: wall and processor seconds of the training.
-        curve: the rows of its curve.
+        path: a JSON file, which keeps the seconds up to the last epoch; beside the checkpoint,
+            because that has the same bytes in two runs.
+        inputs: digest of all that decides the training; a file of another one is passed over.
     """
-    wall, cpu = seconds
-    return {
-        "task": task,
-        "began": began,
-        "seconds": round(wall, 3),
-        "cpu_seconds": round(cpu, 3),
-        "images": sum(row["images"] for row in curve),
-        "peak_memory_bytes": _peak_memory(),
-        "backend": keras.backend.backend(),
-        "versions": versions(),
-        "devices": devices(),
-        "processor": f"{processor()}, {os.cpu_count()} cores",
-        "system": f"{platform.system()} {platform.machine()}",
-    }
+
+    def __init__(self, path, inputs):
+        self._path, self._inputs = path, inputs
+        self._date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        before = 0.0, 0.0
+        with contextlib.suppress(UserError):  # none, or a damaged one
+            kept = read_json(path)
+            before = kept["seconds"] if kept["inputs"] == inputs else before
+        self._zero = [now - one for now, one in zip(_clocks(), before, strict=True)]
+
+    def seconds(self) -> list[float]:
+        """Returns the wall and the processor seconds."""
+        return [round(now - zero, 3) for now, zero in zip(_clocks(), self._zero, strict=True)]
+
+    def keep(self) -> None:
+        """Writes the seconds, after an epoch; of several machines, the chief does."""
+        if writes():
+            write_json(self._path, {"inputs": self._inputs, "seconds": self.seconds()})
+
+    def log(self, task: str, curve) -> dict:
+        """Returns the contents of logs/KEY.json, for a task's key and the rows of its curve.
+
+        `began` is the date of the training, or of its last start. `images` counts an image each
+        time it passes through the network. `peak_memory_bytes` is that of the process, which in
+        `tfcil run` has trained the tasks before, too.
+        """
+        wall, cpu = self.seconds()
+        self._path.unlink(missing_ok=True)
+        return {
+            "task": task,
+            "began": self._date,
+            "seconds": wall,
+            "cpu_seconds": cpu,
+            "images": sum(row["images"] for row in curve),
+            "peak_memory_bytes": _peak_memory(),
+            "backend": keras.backend.backend(),
+            "versions": versions(),
+            "devices": devices(),
+            "processor": f"{processor()}, {os.cpu_count()} cores",
+            "system": f"{platform.system()} {platform.machine()}",
+        }
+
+
+def _clocks():
+    return time.perf_counter(), time.process_time()
 
 
 def _peak_memory() -> int | None:

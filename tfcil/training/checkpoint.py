@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ class Checkpoint:
     """One file with the state of every phase of a task after its last finished epoch.
 
     Batches, augmentation and rates are pure functions of the step, so the variables and the number
-    of epochs are all there is to keep; and the seconds, which begin when the object is made.
+    of epochs are all there is to keep.
 
     Args:
         path: the npz file.
@@ -24,19 +23,7 @@ class Checkpoint:
 
     def __init__(self, path, digest):
         self._path, self._digest = Path(path), digest
-        self._began, self._before = _now(), (0.0, 0.0)
         self._phases = self._load()
-
-    def seconds(self) -> tuple[float, float]:
-        """Returns wall and processor seconds of the training, those before a restart included.
-
-        What came after the last finished epoch of a killed process is not among them.
-        """
-        wall, cpu = (
-            before + now - began
-            for before, now, began in zip(self._before, _now(), self._began, strict=True)
-        )
-        return wall, cpu
 
     def restore(self, phase, variables) -> list[dict]:
         """Sets variables to their values after the last finished epoch of a phase.
@@ -71,7 +58,6 @@ class Checkpoint:
         self._phases[phase] = (list(curve), values)
         state = {
             "digest": self._digest,
-            "seconds": self.seconds(),
             "curves": {name: rows for name, (rows, _) in self._phases.items()},
         }
         arrays = {
@@ -89,9 +75,7 @@ class Checkpoint:
             state = json.loads(str(text))
             if state["digest"] != self._digest:
                 return {}
-            phases = {name: (rows, self._values(name)) for name, rows in state["curves"].items()}
-            self._before = tuple(state["seconds"])
-            return phases
+            return {name: (rows, self._values(name)) for name, rows in state["curves"].items()}
         except (UserError, ValueError, KeyError, TypeError):
             self._tell("it is damaged")
             return {}
@@ -103,7 +87,3 @@ class Checkpoint:
 
     def _tell(self, reason):
         print(f"checkpoint passed over: {reason} ({self._path})", file=sys.stderr)
-
-
-def _now():
-    return time.perf_counter(), time.process_time()
