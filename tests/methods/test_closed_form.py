@@ -86,6 +86,21 @@ def test_three_tasks_are_one_task_of_all_classes(start, name):
     assert not any(array.dtype == "uint8" for array in kept.values())
 
 
+@pytest.mark.parametrize("balanced", [True, False])
+@pytest.mark.parametrize("name", ["ridge", "ranpac"])
+def test_balanced_classes_weigh_the_same_however_many_images_they_have(start, name, balanced):
+    """All images of class 1 come twice."""
+    images, labels = images_of(0, 4, exemplars=0)
+    chosen = settings(name, balanced=balanced).of_task(True)
+    more = np.concatenate([np.arange(len(labels)), np.flatnonzero(labels == 1)])
+    one, other = (
+        directions_of(train_task(lambda: start, images[rows], labels[rows], chosen)[0])
+        for rows in (np.arange(len(labels)), more)
+    )
+    same = [np.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(one, other, strict=True)]
+    assert all(same) == balanced
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_strengths_are_chosen_on_images_held_out(start, name):
     images, labels = images_of(0, 9, exemplars=0)

@@ -9,23 +9,23 @@ from pydantic import Field
 
 from tfcil import classifier
 from tfcil.components.facts import MethodFacts
-from tfcil.components.sections import Positive, PositiveInt
-from tfcil.methods.ridge import chosen_strength
-from tfcil.methods.shared import closed_form, frozen_network
+from tfcil.components.sections import PositiveInt
+from tfcil.methods import ridge
+from tfcil.methods.shared import closed_form
 from tfcil.methods.shared.statistics import ridge_head
 
 FACTS = MethodFacts(keeps_statistics=True)
 
 
-class Options(frozen_network.Options):
+class Options(ridge.Options):
     """Options of ranpac."""
 
     projections: PositiveInt = Field(5000, description="how many; published with 10,000")
-    strength: Positive | None = Field(
-        None,
-        description="of the penalty, by the mean of the squared projections; null: the best for "
-        "images held out",
-    )
+
+    @property
+    def removes_prior(self) -> str | None:
+        """What in it makes classes equally frequent."""
+        return "options.ranpac.balanced" if self.balanced else None
 
 
 def learn(task, train, options):
@@ -37,5 +37,6 @@ def learn(task, train, options):
         shape = dimension, options.projections
         projection = task.generator.standard_normal(shape).astype("float32")
     solve = cache(partial(ridge_head, centred=False))
-    choose = partial(chosen_strength, solve=solve, given=options.strength)
-    return closed_form.learn(task, train, options, solve, choose, project=projection)
+    choose = partial(ridge.chosen_strength, solve=solve, given=options.strength)
+    others = {"balanced": options.balanced, "project": projection}
+    return closed_form.learn(task, train, options, solve, choose, **others)
