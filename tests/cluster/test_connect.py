@@ -1,4 +1,4 @@
-"""Nothing of Ray is imported where nobody asks for it, and what is missing is told in one line."""
+"""Nothing of Ray is imported where nobody asks for it, and one line names what is missing."""
 
 import os
 import subprocess

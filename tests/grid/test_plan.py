@@ -218,6 +218,8 @@ def test_a_run_is_finished_when_its_record_is_there_and_of_the_same_settings(tmp
     (other,) = plan(tmp_path, {"a": {"memory": 6}}, seeds=[0])
     assert other.folder == run.folder
     assert other.record() is None
+    (run.folder / "params.yaml").write_text("tasks: [")
+    assert run.record() is None
 
 
 def test_settings_that_are_as_by_default_make_no_other_run(tmp_path):

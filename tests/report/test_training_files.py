@@ -86,3 +86,6 @@ def test_seconds_before_a_kill_count(tmp_path):
     assert Stopwatch(path, "other").seconds()[0] < 1
     assert again.log("01", ROWS)["seconds"] >= 100
     assert not path.exists()
+    for damaged in ("{", "[]", "{}"):
+        path.write_text(damaged)
+        assert Stopwatch(path, "digest").seconds()[0] < 1

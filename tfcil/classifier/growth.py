@@ -17,8 +17,8 @@ def copied(model, new_input=None, rename=str, call=None):
         model: a functional model.
         new_input: symbolic tensor; None: one like the model's.
         rename: function from the name of a layer to the name of its copy.
-        call: function of the copy of a layer and its arguments that returns the output, where
-            layers come or go; None: calls the layer.
+        call: `call(layer, *args, **options)` returns the output of a copied layer, where layers
+            come or go; None: calls the layer.
     """
 
     def renamed(layer):

@@ -121,10 +121,9 @@ def settings_digest(text: str) -> str:
 
     Settings that are as by default are left out: a new one makes no finished run another.
     """
-    values = yaml.safe_load(text)
     try:
-        params = Params.of(values, source="params.yaml")
-    except UserError:
+        params = Params.of(yaml.safe_load(text), source="params.yaml")
+    except (UserError, yaml.YAMLError):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
     chosen = params.model_dump(mode="json", exclude_defaults=True)
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]

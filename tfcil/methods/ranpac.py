@@ -38,5 +38,6 @@ def learn(task, train, options):
         projection = task.generator.standard_normal(shape).astype("float32")
     solve = cache(partial(ridge_head, centred=False))
     choose = partial(ridge.chosen_strength, solve=solve, given=options.strength)
-    others = {"balanced": options.balanced, "project": projection}
-    return closed_form.learn(task, train, options, solve, choose, **others)
+    return closed_form.learn(
+        task, train, options, solve, choose, balanced=options.balanced, project=projection
+    )

@@ -54,7 +54,7 @@ def chosen_strength(kept, held, solve, given):
     Args:
         kept: `ClassStatistics` of most images.
         held: of those held out.
-        solve: function of `ClassStatistics` and a strength, that returns kernel and bias.
+        solve: `solve(statistics, strength)` returns kernel and bias of the head.
         given: the strength, or `None`.
     """
 

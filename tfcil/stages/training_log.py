@@ -34,7 +34,7 @@ class Stopwatch:
         self._path, self._inputs = path, inputs
         self._date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         before = 0.0, 0.0
-        with contextlib.suppress(UserError):  # none, or a damaged one
+        with contextlib.suppress(UserError, KeyError, TypeError):  # none, or a damaged one
             kept = read_json(path)
             before = kept["seconds"] if kept["inputs"] == inputs else before
         self._zero = [now - one for now, one in zip(_clocks(), before, strict=True)]

@@ -27,10 +27,9 @@ def learn(
         task: the `Task`.
         train: the `Trainer`.
         options: `frozen_network.Options`.
-        solve: function of `ClassStatistics` and what `choose` returns, that returns kernel and bias
-            of the head.
-        choose: function of two `ClassStatistics`, of most images and of those held out, that
-            returns the strength to solve with; or `None`: there is none.
+        solve: `solve(statistics, strength)` returns kernel and bias of the head.
+        choose: `choose(kept, held)` returns the strength, from the `ClassStatistics` of most images
+            and of those held out; or `None`: there is none.
         with_moment: whether `solve` needs the moment.
         balanced: whether every class weighs the same in the moment, however many images it has.
         project: (d, m), to which features are projected and cut at 0; or `None`.
