@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tiny_tasks import images_of
 
+import tfcil
 from tfcil import classifier
 from tfcil.config.params import Params
 from tfcil.errors import UserError
@@ -83,3 +84,23 @@ def test_params_are_refused_before_anything_is_trained():
         params("adapter", "head", None)
     with pytest.raises(UserError, match=r"increment.trainable=adapter, tasks.01.after=00$"):
         params("all", "adapter", "case")
+
+
+def test_an_incremental_classifier_has_one_too_and_refuses_it_later():
+    one = tfcil.IncrementalClassifier(
+        budget=0,
+        backbone="resnet20",
+        adapter="case",
+        method={"name": "lda", "loss": "ce"},
+        recipe=RECIPE | {"trainable": "adapter"},
+    )
+    one.learn(*images_of(0, 4, exemplars=0))
+    factors = [layer.get_weights()[0] for layer in classifier.adapter_of(one.model)]
+    assert len(factors) == 9
+    assert not all(np.all(values == 1) for values in factors)
+    later = images_of(4, 6, exemplars=0)
+    with pytest.raises(UserError, match=r"first task alone.*4 classes before$"):
+        one.learn(*later)
+    one.learn(*later, recipe=RECIPE | {"trainable": "head"})
+    same = [layer.get_weights()[0] for layer in classifier.adapter_of(one.model)]
+    assert all(np.array_equal(*pair) for pair in zip(factors, same, strict=True))
