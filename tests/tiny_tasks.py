@@ -164,16 +164,16 @@ def first_task(choice):
 
 @functools.cache
 def _first_task(settings):
-    return trained(network(), *images_of(*CLASSES[0]), task_settings(json.loads(settings)))[0]
+    return trained(network, *images_of(*CLASSES[0]), task_settings(json.loads(settings)))[0]
 
 
-def trained(model, images, labels, settings):
+def trained(open_teacher, images, labels, settings):
     """The model that knows one more task, and its curve; the same bytes every time."""
     from tfcil.learning.task import train_task
     from tfcil.training import make_deterministic
 
     make_deterministic()
-    return train_task(lambda: model, images, labels, settings)
+    return train_task(open_teacher, images, labels, settings)
 
 
 def learn(teacher, number, choice, exemplars=EXEMPLARS, **others):
@@ -205,7 +205,7 @@ def learn(teacher, number, choice, exemplars=EXEMPLARS, **others):
     components = choice.later_task() if number else choice.first_task()
     chosen = task_settings(components, earlier=earlier, **others)
     with mock.patch.object(train, "fit", fit):
-        student, curve, _ = trained(teacher, images, labels, chosen)
+        student, curve, _ = trained(lambda: teacher, images, labels, chosen)
     return Run(teacher, student, curve, phases, images, labels, before)
 
 
@@ -222,6 +222,12 @@ def _run(name, loss, correction, options):
 
 def learn_as_named(name, strategy="none"):
     """Learns the second task as a RUN says."""
+    choice, recipe = as_named(name)
+    return learn(first_task(choice), 1, choice, recipe=recipe, strategy=strategy)
+
+
+def as_named(name):
+    """The choice and the recipe of a RUN."""
     method, loss, *changes = name.split("/")
     recipe, options = dict(RECIPE), {}
     for change in changes:
@@ -229,8 +235,7 @@ def learn_as_named(name, strategy="none"):
         *component, key = key.split(".")
         section = options.setdefault(*component, {}) if component else recipe
         section[key] = yaml.safe_load(value)
-    choice = choice_of(method, loss, recipe.pop("correction", None), **options)
-    return learn(first_task(choice), 1, choice, recipe=recipe, strategy=strategy)
+    return choice_of(method, loss, recipe.pop("correction", None), **options), recipe
 
 
 def chain(strategy="none"):
@@ -249,9 +254,9 @@ def chain(strategy="none"):
     first = task_settings(choice.first_task(), **others)
     second = task_settings(choice.later_task(), earlier=[4], **others)
     model = _drawn(untrained("simple_cnn", (28, 28, 1), [20.0], [60.0], seed=5), None)
-    base, base_curve, _ = trained(model, *images_of(0, 4), first)
+    base, base_curve, _ = trained(lambda: model, *images_of(0, 4), first)
     before = base.get_weights()
-    student, curve, _ = trained(base, *images_of(4, 10, exemplars=2), second)
+    student, curve, _ = trained(lambda: base, *images_of(4, 10, exemplars=2), second)
     return base, before, base_curve + curve, student
 
 
@@ -264,6 +269,11 @@ def in_a_process(out, backend, strategy, cpus, names):
     }
     command = [sys.executable, __file__, str(out), strategy, str(cpus), *names]
     subprocess.run(command, env=environment, check=True)
+    return found(out, names)
+
+
+def found(out, names):
+    """The curves and the weights by RUN that `main` has written."""
     with np.load(out) as stored:
         arrays = dict(stored)
     curves = json.loads(str(arrays.pop("curves")))
@@ -271,6 +281,28 @@ def in_a_process(out, backend, strategy, cpus, names):
     for key, value in arrays.items():
         weights[key.rpartition("/")[0]].append(value)
     return curves, weights
+
+
+def learn_on_machines(name, teacher, out):
+    """Learns the second task as a RUN says, on one of several machines; the chief writes."""
+    from tfcil.classifier import open_classifier
+
+    choice, recipe = as_named(name)
+    others = {"recipe": recipe, "strategy": "multi_worker", "earlier": [CLASSES[0][1]]}
+    settings = task_settings(choice.later_task(), **others)
+    open_teacher = functools.partial(open_classifier, teacher)
+    student, curve, _ = trained(open_teacher, *images_of(*CLASSES[1]), settings)
+    write(out, {name: curve}, {name: student})
+
+
+def write(out, curves, students):
+    """Writes what `found` reads."""
+    weights = {
+        f"{name}/{number:03}": value
+        for name, student in students.items()
+        for number, value in enumerate(student.get_weights())
+    }
+    np.savez(out, curves=json.dumps(curves), **weights)
 
 
 def main(out, strategy, cpus, *names):
@@ -281,14 +313,13 @@ def main(out, strategy, cpus, *names):
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * int(cpus),
         )
-    curves, weights = {}, {}
+    curves, students = {}, {}
     for name in names:
         if name.startswith("chain"):
-            *_, curves[name], student = chain("none" if name == "chain alone" else strategy)
+            *_, curves[name], students[name] = chain("none" if name == "chain alone" else strategy)
         else:
-            _, student, curves[name], *_ = learn_as_named(name, strategy)
-        weights |= {f"{name}/{i:03}": value for i, value in enumerate(student.get_weights())}
-    np.savez(out, curves=json.dumps(curves), **weights)
+            _, students[name], curves[name], *_ = learn_as_named(name, strategy)
+    write(out, curves, students)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,14 @@ ROOT = Path(__file__).parents[1]
 @contextlib.contextmanager
 def two_machines(*folders):
     """Sets RAY_ADDRESS to a new cluster, whose processes import from `folders`, too."""
+    with one_machine(*folders, num_cpus=2) as cluster:
+        cluster.add_node(num_cpus=2)
+        yield
+
+
+@contextlib.contextmanager
+def one_machine(*folders, num_cpus):
+    """Likewise, with the cluster's first machine only."""
     import ray
     from ray.cluster_utils import Cluster
 
@@ -20,9 +28,8 @@ def two_machines(*folders):
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         # Ray's own processes would let everything else on this machine go first.
         patch.setenv("RAY_worker_niceness", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-        cluster.add_node(num_cpus=2)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": num_cpus})
         patch.setenv("RAY_ADDRESS", cluster.address)
-        yield
+        yield cluster
         ray.shutdown()
         cluster.shutdown()

@@ -15,7 +15,7 @@ from two_machines import two_machines
 from tfcil.cluster import together
 from tfcil.cluster.together import train_together
 from tfcil.errors import UserError
-from tfcil.grid.pool import Failure
+from tfcil.grid.pool import Failure, Job
 from tfcil.grid.ray_pool import RayPool
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'tfcil[cluster]'")
@@ -105,7 +105,7 @@ def test_jobs_run_in_this_folder_with_one_thread_and_failures_stay_their_own(tmp
     }
     with RayPool(None) as pool:
         assert pool.workers == 4
-        outcomes = dict(pool.run(jobs.items()))
+        outcomes = dict(pool.run((key, Job(work)) for key, work in jobs.items()))
     bad, dead = outcomes.pop("bad"), outcomes.pop("dead")
     assert outcomes == {"root": 3, "folder": str(tmp_path), "threads": "1"}
     assert bad.line.startswith("ValueError: invalid literal")
@@ -116,5 +116,18 @@ def test_jobs_run_in_this_folder_with_one_thread_and_failures_stay_their_own(tmp
 def test_jobs_of_other_code_are_refused(monkeypatch):
     monkeypatch.setattr("tfcil.grid.ray_pool.package_digest", lambda: "other")
     with RayPool(1) as pool:
-        ((_, outcome),) = pool.run([("key", os.getpid)])
+        ((_, outcome),) = pool.run([("key", Job(os.getpid))])
     assert "the same code of tfcil on all machines" in outcome.line
+
+
+def test_jobs_take_the_resources_they_need():
+    with RayPool(None, threads=2) as pool:
+        assert pool.workers == 2
+        asked = Job(partial(os.getenv, "TF_NUM_INTRAOP_THREADS"))
+        assert dict(pool.run([("key", asked)])) == {"key": "2"}
+
+
+@pytest.mark.parametrize(("threads", "gpus"), [(3, None), (1, 0.5)])
+def test_resources_that_no_machine_has_are_told(threads, gpus):
+    with pytest.raises(UserError, match="resources of the grid file that a machine of the Ray"):
+        RayPool(None, threads, gpus)

@@ -97,12 +97,6 @@ def test_a_combination_that_makes_no_sense_is_told_in_one_line(values, told):
             "Received: memory=0",
         ),
         (
-            ("baseline", "meta_bsce"),
-            {"strategy": "mirrored"},
-            "method.loss=meta_bsce runs on one device, expected strategy=none. "
-            "Received: strategy=mirrored",
-        ),
-        (
             ("mmd",),
             {"strategy": "mirrored"},
             "method.name=mmd runs on one device, expected strategy=none. "

@@ -163,12 +163,6 @@ def test_as_many_machines_as_the_strategy_has(strategy, machines, told):
             "Received: memory=0",
         ),
         (
-            {"loss": "meta_bsce"},
-            {"strategy": "mirrored"},
-            "method.loss=meta_bsce runs on one device, expected strategy=none. "
-            "Received: strategy=mirrored",
-        ),
-        (
             {"loss": "ce", "correction": "balanced_finetuning"},
             {"memory": 0},
             "correction balanced_finetuning needs exemplars, expected memory of 1 or more, or "

@@ -15,7 +15,7 @@ from tfcil.files import read_json, write_json
 from tfcil.grid import worker
 from tfcil.grid.kept import keep, restore
 from tfcil.grid.plan import base_of, data_of, load_grid, plan_runs
-from tfcil.grid.pool import ENVIRONMENT
+from tfcil.grid.pool import worker_environment
 from tfcil.grid.run import BASES, DATA
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_a_run_has_the_bytes_of_the_same_experiment_alone(grid, tmp_path, varian
     """
     run = grid[0] / "runs" / "tiny" / variant / "seed3"
     (tmp_path / "params.yaml").write_bytes((run / "params.yaml").read_bytes())
-    environment = os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | worker_environment() | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tfcil", "run"]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     expected, received = contents(tmp_path), contents(run)

@@ -88,13 +88,15 @@ def test_workers_have_onednn_on_as_every_process_of_tfcil(pool, monkeypatch):
     assert dict(pool.run([("key", asked)])) == {"key": "1"}
 
 
-def test_workers_have_one_thread_each_and_leave_our_environment_alone(pool, monkeypatch):
+def test_workers_have_their_threads_and_leave_our_environment_alone(pool, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC")
-    seen = dict(pool.run((name, functools.partial(os.getenv, name)) for name in names))
-    assert seen == dict.fromkeys(names, "1")
+    jobs = [(name, functools.partial(os.getenv, name)) for name in names]
+    assert dict(pool.run(jobs)) == dict.fromkeys(names, "1")
     assert [os.environ.get(name) for name in names[:2]] == ["7", None]
+    with Pool(1, tmp_path, threads=2) as other:
+        assert dict(other.run(jobs)) == dict.fromkeys(names, "2")
 
 
 def test_leaving_the_pool_ends_its_workers(tmp_path):

@@ -4,9 +4,11 @@ import functools
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_tasks
 from loss_of_terms import TRAINED
 from tiny_tasks import (
     assert_same,
@@ -20,25 +22,21 @@ from tiny_tasks import (
     run,
     state,
 )
+from two_machines import two_machines
 
 from tfcil.classifier import FEATURES, LOGITS, num_classes, save_classifier
+from tfcil.cluster.together import train_together
 from tfcil.components.registry import find
 from tfcil.errors import UserError
 from tfcil.training import Term
 from tfcil.training.train import Trainer
 
-
-def for_one_device(method, loss):
-    """Whether they are refused on several."""
-    return find("method", method).facts.one_device or find("loss", loss).facts.one_device
-
-
 OWN = "module:own_method/ce"  # a method outside the package, whose transform has a state
 METHODS = [f"{name}/{'nca' if name == 'podnet' else 'ce'}" for name in TRAINED]
 ON_JAX = [*METHODS, OWN, "icarl/bce", "lucir/meta_bsce", "baseline/gce", "baseline/tal"]
 RUNS = [*ON_JAX, "baseline/bsce", "dgr/bsce", "lwf/relaxed_bsce"]
-ON_TWO = [run for run in RUNS if not for_one_device(*run.split("/"))]
-ON_FOUR = [f"{name}/ce/batch_size=6" for name in ("lucir", "ssil", "dgr")]
+ON_TWO = [run for run in RUNS if not find("method", run.split("/")[0]).facts.one_device]
+ON_FOUR = [f"{name}/batch_size=6" for name in ("lucir/ce", "ssil/ce", "dgr/ce", "icarl/meta_bsce")]
 # Only their steps are compared: on JAX, and on two devices.
 CHANGED = [
     "baseline/bsce/norm_alignment=0.1",
@@ -200,6 +198,24 @@ def test_two_devices_take_the_steps_of_one(on_two_devices, name):
 def test_four_devices_with_unequal_shares_take_the_steps_of_one(on_four_devices, name):
     """Batches of 6, or of 6 and 6: shares of 1 and 2 images, most of them without an old one."""
     assert_same_steps(on_four_devices, name, on_one_device(name))
+
+
+@pytest.fixture(scope="module")
+def machines():
+    pytest.importorskip("ray", reason="needs Ray: pip install 'tfcil[cluster]'")
+    with two_machines(Path(tiny_tasks.__file__).parent):
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("name", ON_TWO)
+def test_two_machines_take_the_steps_of_one(name, machines, tmp_path):
+    teacher, out = str(tmp_path / "teacher.keras"), str(tmp_path / "found.npz")
+    save_classifier(on_one_device(name).teacher, teacher)
+    work = functools.partial(tiny_tasks.learn_on_machines, name, teacher, out)
+    train_together(2, work, facts=dict, progress=int, title=name)
+    assert_same_steps(tiny_tasks.found(out, [name]), name, on_one_device(name))
 
 
 def test_two_devices_give_the_weights_of_one_through_two_tasks(on_two_devices, tasks_in_a_chain):

@@ -194,10 +194,8 @@ def test_each_of_them_changes_the_training(option):
 
 def test_averages_need_no_more_than_the_classifier():
     """The saved model has no trace of them: the same layers as without."""
-    plain = trained(network(), *images_of(0, 4), task_settings({}))[0]
-    smooth = trained(network(), *images_of(0, 4), task_settings({}, recipe=RECIPE | {"ema": 0.2}))[
-        0
-    ]
+    plain = trained(network, *images_of(0, 4), task_settings({}))[0]
+    smooth = trained(network, *images_of(0, 4), task_settings({}, recipe=RECIPE | {"ema": 0.2}))[0]
     assert [one.shape for one in plain.get_weights()] == [one.shape for one in smooth.get_weights()]
     assert plain.get_config()["layers"] == smooth.get_config()["layers"]
 
@@ -209,7 +207,7 @@ def test_norm_alignment_draws_the_norms_of_old_and_new_classes_together():
         choice = choice_of("baseline")
         recipe = RECIPE | {"epochs": 10, "learning_rate": 0.01, "norm_alignment": weight}
         settings = task_settings(choice.later_task(), recipe=recipe, earlier=[4])
-        student, curve, _ = trained(first_task(choice), *images_of(4, 7), settings)
+        student, curve, _ = trained(lambda: first_task(choice), *images_of(4, 7), settings)
         norms = np.linalg.norm(student.get_layer("logits").get_weights()[0], axis=0)
         return norm_alignment(norms[None], 4).numpy()[0], curve
 

@@ -12,7 +12,7 @@ from tfcil.components import facts
 from tfcil.components.sections import Positive, PositiveInt
 from tfcil.training.phase import CLASSIFICATION, Term
 
-FACTS = facts.LossFacts(removes_prior=True, memory="needs", one_device=True, smooths=True)
+FACTS = facts.LossFacts(removes_prior=True, memory="needs", smooths=True)
 
 
 class Options(BalancedOptions):

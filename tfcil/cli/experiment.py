@@ -20,7 +20,7 @@ def add(commands) -> None:
 
     grid = commands.add_parser("grid", help="run the unfinished runs of a grid, and write its page")
     grid.add_argument("file", help="the grid file, such as pipelines/grids/omniglot100.yaml")
-    grid.add_argument("--workers", type=int, help="processes of one thread each (one per core)")
+    grid.add_argument("--workers", type=int, help="runs at a time (as many as have room)")
     grid.add_argument("--only", action="append", default=[], metavar="NAME", help="this variant")
     grid.add_argument("--prepare", action="store_true", help="only prepare the images of the runs")
     about = "take the runs whose records lie next to the page as finished: those of a commit"

@@ -57,7 +57,6 @@ class LossFacts(Section):
         removes_prior: whether raw logits come out as if all classes were equally frequent; a
             property `removes_prior` of the options overrides it.
         memory: whether it needs exemplars, refuses them, or does not care.
-        one_device: whether it cannot be computed exactly on several devices.
         smooths: whether it takes `label_smoothing` of the recipe.
     """
 
@@ -65,7 +64,6 @@ class LossFacts(Section):
     first_task: bool = False
     removes_prior: bool = False
     memory: Literal["needs", "refuses", "any"] = "any"
-    one_device: bool = False
     smooths: bool = False
 
 

@@ -229,12 +229,11 @@ def _check_correction(choice) -> None:
 
 
 def _check_devices(choice, strategy) -> None:
-    for key, one in (("name", choice.method), ("loss", choice.loss)):
-        if strategy != "none" and one.facts.one_device:
-            raise UserError(
-                f"method.{key}={one.spelling} runs on one device, expected strategy=none. "
-                f"Received: {strategy=!s}"
-            )
+    if strategy != "none" and choice.method.facts.one_device:
+        raise UserError(
+            f"method.name={choice.method.spelling} runs on one device, expected strategy=none. "
+            f"Received: {strategy=!s}"
+        )
 
 
 def _check_memory(choice, memory) -> None:

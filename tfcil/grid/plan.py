@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, StrictInt, field_validator, model_validator
 
 from tfcil.components.code import code_digest
-from tfcil.components.sections import Section
+from tfcil.components.sections import Positive, PositiveInt, Section
 from tfcil.config.params import Params
 from tfcil.config.yaml_file import read_yaml
 from tfcil.errors import UserError
@@ -27,6 +27,15 @@ SECTIONS_OF_DATA = ("validation", "dataset", "scenario", "tasks")
 SECTIONS_OF_BASE = ("seed", "validation", "dataset", "scenario", "model")
 
 
+class Resources(Section):
+    """What each process of a grid takes."""
+
+    threads: PositiveInt = Field(1, description="of a processor")
+    gpus: Positive | None = Field(
+        None, description="on a Ray cluster; null: one where the cluster has any"
+    )
+
+
 class Grid(Section):
     """A grid file."""
 
@@ -39,6 +48,7 @@ class Grid(Section):
         [], description="class order of each seed, as `scenario.order`; empty: that of params"
     )
     output: str = Field(description="the page without its suffix, relative to the current folder")
+    resources: Resources = Field(Resources(), description="of each run")
     runs: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
         description="name of a variant: what it changes, `section.key: value`"
     )

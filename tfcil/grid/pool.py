@@ -1,4 +1,4 @@
-"""Worker processes of one thread each: on a few cores, faster than one process of many threads."""
+"""Worker processes of few threads: on a few cores, faster than one process of many threads."""
 
 import contextlib
 import multiprocessing
@@ -7,20 +7,43 @@ import signal
 import threading
 import traceback
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from tfcil.errors import UserError
 
-ENVIRONMENT = {
-    **{f"TF_NUM_{which}_THREADS": "1" for which in ("INTRAOP", "INTEROP")},
-    **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")},
-    "NPROC": "1",  # the threads of JAX
-    # Otherwise the first worker would take all of a GPU's memory.
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-}
+
+def worker_environment(threads: int = 1) -> dict[str, str]:
+    """Returns the environment variables of a worker process."""
+    tensorflow = [f"TF_NUM_{which}_THREADS" for which in ("INTRAOP", "INTEROP")]
+    others = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")]
+    of_jax = "NPROC"
+    return dict.fromkeys([*tensorflow, *others, of_jax], str(threads)) | {
+        # Otherwise the first worker would take all of a GPU's memory.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work for a pool, which can be pickled.
+
+    Args:
+        work: function without arguments.
+        reads: folders that it reads, relative to the current one.
+        writes: the folder that it makes, if any.
+    """
+
+    work: Callable
+    reads: tuple[Path, ...] = ()
+    writes: Path | None = None
+
+    def __call__(self):
+        """Does the work."""
+        return self.work()
 
 
 @dataclass(frozen=True)
@@ -36,8 +59,8 @@ class Pool:
     A worker runs many jobs, so it imports libraries once. It prints to FOLDER/worker-N.log.
     """
 
-    def __init__(self, workers: int, folder):
-        self.workers = workers
+    def __init__(self, workers: int, folder, threads: int = 1):
+        self.workers, self._threads = workers, threads
         self._logs = [Path(folder) / f"worker-{number}.log" for number in range(workers)]
         self._processes, self._connections = [None] * workers, [None] * workers
 
@@ -77,7 +100,7 @@ class Pool:
         spawn = multiprocessing.get_context("spawn")
         connection, other = spawn.Pipe()
         process = spawn.Process(target=_serve, args=(other, self._logs[number]), daemon=True)
-        with _environment(ENVIRONMENT):
+        with _environment(worker_environment(self._threads)):
             process.start()
         # With the worker's end open here, the connection would outlive the worker.
         other.close()

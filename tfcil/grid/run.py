@@ -22,7 +22,7 @@ from tfcil.grid.plan import (
     plan_runs,
     record_of,
 )
-from tfcil.grid.pool import Failure, Pool
+from tfcil.grid.pool import Failure, Job, Pool
 from tfcil.grid.worker import prepare_data, run_variant, train_base
 from tfcil.stages.layout import Layout
 
@@ -34,10 +34,10 @@ def run_grid(
 ) -> bool:
     """Runs the unfinished runs of a grid file NAME.yaml in runs/NAME, and writes its page.
 
-    Runs the variants `only`, by default all, in as many processes as `workers`, by default one per
-    core, here or on the Ray cluster of RAY_ADDRESS; with `prepare`, only prepares their images.
-    With `recorded`, the runs whose records lie next to the page are finished. Returns whether all
-    of this is done now.
+    Runs the variants `only`, by default all, in as many processes as `workers`, by default as many
+    as there is room for, here or on the Ray cluster of RAY_ADDRESS. With `prepare`, only prepares
+    their images. With `recorded`, the runs whose records lie next to the page are finished. Returns
+    whether all of this is done now.
     """
     grid, folder = load_grid(file), Path("runs") / Path(file).stem
     if workers is not None and workers < 1:
@@ -64,7 +64,7 @@ def run_grid(
     if missing:
         bases = {run: folder / BASES / base_of(run.params) for run in missing}
         data = {run: folder / DATA / data_of(run.params) for run in missing}
-        with _pool(workers, len(missing), folder) as pool:
+        with _pool(workers, len(missing), folder, grid.resources) as pool:
             possible = _with_data(pool, missing, data)
             if prepare:
                 return len(possible) == len(missing)
@@ -79,15 +79,16 @@ def run_grid(
 
 
 @contextlib.contextmanager
-def _pool(workers, jobs, folder):
+def _pool(workers, jobs, folder, resources):
     """Opens the pool: on the Ray cluster of RAY_ADDRESS, or on this machine."""
     try:
         if os.environ.get("RAY_ADDRESS"):
             from tfcil.grid.ray_pool import RayPool
 
-            opened = RayPool(workers)
+            opened = RayPool(workers, resources.threads, resources.gpus)
         else:
-            opened = Pool(min(workers or _cores(), jobs), folder)
+            room = max(1, _cores() // resources.threads)
+            opened = Pool(min(workers or room, jobs), folder, resources.threads)
         with opened as pool:
             yield pool
     except KeyboardInterrupt:
@@ -99,7 +100,7 @@ def _with_data(pool, runs, data) -> list[Run]:
     """Prepares the images that runs share; returns the runs that have theirs."""
 
     def job(run):
-        return partial(prepare_data, data[run], run.text)
+        return Job(partial(prepare_data, data[run], run.text), writes=data[run])
 
     return _shared(pool, "images", runs, data, job)
 
@@ -108,7 +109,8 @@ def _with_bases(pool, runs, bases, data) -> list[Run]:
     """Trains the first tasks that runs share; returns the runs that have theirs."""
 
     def job(run):
-        return partial(train_base, bases[run], run.text, data[run], code_of_base(run))
+        work = partial(train_base, bases[run], run.text, data[run], code_of_base(run))
+        return Job(work, reads=(data[run],), writes=bases[run])
 
     return _shared(pool, "first task", runs, bases, job)
 
@@ -135,7 +137,8 @@ def _shared(pool, title, runs, folders, job) -> list[Run]:
 def _run_variants(pool, runs, data, bases, after_each) -> None:
     def job(run):
         shared = data[run], bases[run]
-        return partial(run_variant, run.folder, run.text, *shared, code_of(run), pool.workers)
+        work = partial(run_variant, run.folder, run.text, *shared, code_of(run), pool.workers)
+        return Job(work, reads=shared, writes=run.folder)
 
     jobs = [(run, job(run)) for run in runs]
     began = time.perf_counter()

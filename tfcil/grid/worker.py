@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tfcil.config.params import load_params
 from tfcil.files import read_json, write_atomically, write_json
+from tfcil.grid.parcels import link
 from tfcil.grid.plan import record_of
 from tfcil.stages.layout import Layout
 from tfcil.stages.run import LAST, ONCE, PER_TASK, stage
@@ -110,7 +111,7 @@ def _link_shared(folder, layout) -> None:
     """Links the files of a shared folder; stages replace files, so none writes into a link."""
     own = (layout.params, layout.recipe("").parent, record_of(layout.root), layout.cache)
     names = shutil.ignore_patterns(*(path.name for path in own))
-    shutil.copytree(folder, layout.root, ignore=names, copy_function=_link, dirs_exist_ok=True)
+    shutil.copytree(folder, layout.root, ignore=names, copy_function=link, dirs_exist_ok=True)
 
 
 def _share_cache(data, layout) -> None:
@@ -119,14 +120,6 @@ def _share_cache(data, layout) -> None:
     shared.mkdir(exist_ok=True)
     with contextlib.suppress(OSError):  # a file system without links: each run has its own
         layout.cache.symlink_to(shared, target_is_directory=True)
-
-
-def _link(source, target) -> None:
-    Path(target).unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without links
-        shutil.copyfile(source, target)
 
 
 def _machine() -> str:

@@ -99,9 +99,9 @@ class BeforeStep:
 
         Args:
             step: number of the step in the phase.
-            images: (share, height, width, channels) uint8, of the devices of this machine.
-            labels: (batch,) int32, of all devices.
-            draws: (share, k) how the images are augmented.
+            images: (batch, height, width, channels) uint8, of all devices.
+            labels: (batch,) int32.
+            draws: (batch, k) how the images are augmented.
             learning_rate: of the step.
         """
 

@@ -69,9 +69,11 @@ def one_by_one(training, engine, steps, task):
     """
     labels = np.asarray(task.labels, "int32")
     share = engine.share_of(training.plan.sampler.size)
+    # Hooks see the whole batch.
+    seen = slice(None) if training.hooks else share
 
     def with_images(step):
-        return step, read(task.images, step.indices[share], step.draws[share], training.plan)
+        return step, read(task.images, step.indices[seen], step.draws[seen], training.plan)
 
     # The next images are read while a step is taken.
     for step, images in map_in_order(with_images, steps, threads=1):
@@ -79,7 +81,7 @@ def one_by_one(training, engine, steps, task):
         if training.hooks:
             engine.write_back()
             for hook in training.hooks:
-                rate = training.rates[number]
-                hook.update(number, images, labels[indices], draws[share], rate)
+                hook.update(number, images, labels[indices], draws, training.rates[number])
+            images = images[share]
         batch = (images, labels[indices[share]], draws[share])
         yield engine.step(*batch, sizes, progress, number, training.told(), side)

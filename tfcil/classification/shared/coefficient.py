@@ -30,7 +30,7 @@ class LearnedCoefficient(BeforeStep):
         options: of meta_bsce.
 
     Attributes:
-        variables: log alpha and the state of its optimizer.
+        variables: log alpha and the two moments of Adam, (3,).
     """
 
     def __init__(self, preparation, task, options):
@@ -41,26 +41,26 @@ class LearnedCoefficient(BeforeStep):
         self._augmentation = preparation.augmentation
         self._sampler = Balanced(self._labels, options.batch_size)
         self._seed = preparation.seed
-        self._log_alpha = keras.Variable(0.0, dtype="float32", name="log_alpha")
-        self._adam = keras.optimizers.Adam(options.learning_rate)
-        self._adam.build([self._log_alpha])
+        self._learning_rate = options.learning_rate
+        self._state = keras.Variable(np.zeros(3), dtype="float32", name="log_alpha_and_moments")
         self._gradient = _compiled(self._gradient_of_alpha)
-        self.variables = [self._log_alpha, *self._adam.variables]
+        self.variables = [self._state]
 
     def told(self):
         """Returns `alpha`."""
-        return {"alpha": float(np.exp(ops.convert_to_numpy(self._log_alpha)))}
+        return {"alpha": float(np.exp(ops.convert_to_numpy(self._state)[0]))}
 
     def update(self, step, images, labels, draws, learning_rate):
         """Moves alpha once, by the batch of the coming step and a class-balanced one."""
         chosen = self._sampler.batch(self._seed, step)
         balanced = self._images[chosen], self._labels[chosen].astype("int32")
+        log_alpha, *moments = ops.convert_to_numpy(self._state)
         gradient = self._gradient(
-            *(images, labels, draws, *balanced),
-            *(np.float32(learning_rate), np.float32(ops.convert_to_numpy(self._log_alpha))),
+            *(images, labels, draws, *balanced), np.float32(learning_rate), log_alpha
         )
-        self._adam.apply([gradient], [self._log_alpha])
-        self._log_alpha.assign(ops.clip(self._log_alpha, -LARGEST_LOG, LARGEST_LOG))
+        change, *moments = _adam(float(gradient), *moments, step + 1)
+        log_alpha = np.clip(log_alpha - self._learning_rate * change, -LARGEST_LOG, LARGEST_LOG)
+        self._state.assign([log_alpha, *moments])
 
     def _gradient_of_alpha(self, images, labels, draws, balanced, classes, rate, log_alpha):
         cropped = augment(images, draws, self._augmentation)
@@ -97,7 +97,8 @@ def meta_gradient(log_alpha, head, batch, balanced, rate, task, tau):
         task: the `Task`, for its class counts.
         tau: strength of the balanced softmax.
     """
-    values = [ops.convert_to_tensor(variable.value) for variable in head.trainable_variables]
+    # Copies: on several devices, a variable's value is a variable for each of them.
+    values = [ops.copy(variable.value) for variable in head.trainable_variables]
 
     def logits(weights, features):
         return head.stateless_call(weights, [], features)[0]
@@ -118,6 +119,16 @@ def meta_gradient(log_alpha, head, batch, balanced, rate, task, tau):
         return ops.mean(balanced_softmax_crossentropy(balanced[1], outer, equal))
 
     return _gradient(loss, log_alpha)
+
+
+def _adam(gradient, mean, square, count):
+    """Returns a step of Adam (arXiv 1412.6980) at rate 1, and both moments.
+
+    The optimizer of Keras can't be called outside the devices' own functions.
+    """
+    mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+    step = mean / (1 - 0.9**count) / (np.sqrt(square / (1 - 0.999**count)) + 1e-8)
+    return step, mean, square
 
 
 def _gradient(function, values):
