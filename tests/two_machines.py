@@ -14,7 +14,7 @@ def two_machines(*folders):
     """Sets RAY_ADDRESS to a new cluster, whose processes import from `folders`, too."""
     with one_machine(*folders, num_cpus=2) as cluster:
         cluster.add_node(num_cpus=2)
-        yield
+        yield cluster
 
 
 @contextlib.contextmanager

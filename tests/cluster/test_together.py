@@ -24,8 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::Resour
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    with two_machines(Path(__file__).parent):
-        yield
+    with two_machines(Path(__file__).parent) as cluster:
+        yield cluster
 
 
 def run(folder, index=None, what=None, times=0, machines=2, facts=parts.facts, progress=int):
@@ -90,8 +90,16 @@ def test_machines_that_differ_are_told_before_any_work(tmp_path):
 
 def test_missing_machines_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(together, "PATIENCE", 0.5)
-    with pytest.raises(UserError, match=r"Expected 3 machines with .* in the Ray cluster"):
-        run(tmp_path, machines=3)
+    with pytest.raises(UserError, match=r"Expected 9 machines with .* in the Ray cluster"):
+        run(tmp_path, machines=9)
+
+
+def test_machines_that_are_left_do_the_parts_of_a_lost_one(cluster, tmp_path):
+    """As in the task after the one in which it was lost, where nothing has failed yet."""
+    lost = cluster.add_node(num_cpus=1)
+    cluster.remove_node(lost)
+    run(tmp_path, machines=3)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_jobs_run_in_this_folder_with_one_thread_and_failures_stay_their_own(tmp_path, monkeypatch):

@@ -65,14 +65,21 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
     failed, before = 0, progress()
     while True:
         try:
-            # A machine that is lost for good leaves its part to those that are left.
-            return _try(ray, machines, work, facts, "SPREAD" if failed else "STRICT_SPREAD")
+            # A machine that is lost leaves its part to those that are left, in later tasks too.
+            spread = "SPREAD" if failed or _some_are_lost(ray, machines) else "STRICT_SPREAD"
+            return _try(ray, machines, work, facts, spread)
         except PeerLost as lost:
             failed = failed + 1 if progress() == before else 1
             before = progress()
             if failed == TRIES:
                 raise UserError(f"{title}: {lost}; ended after {TRIES} tries") from None
             print(f"{title}: {lost}; starts again from its checkpoint", file=sys.stderr, flush=True)
+
+
+def _some_are_lost(ray, machines):
+    """Tells whether too few machines are left of those that have joined the cluster."""
+    alive = [node["Alive"] for node in ray.nodes()]
+    return sum(alive) < machines <= len(alive)
 
 
 def _try(ray, machines, work, facts, strategy):
