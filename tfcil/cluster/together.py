@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+import time
 
 from tfcil.cluster.connect import connect, environment
 from tfcil.cluster.members import Member, MemberDone, PeerLost, member
@@ -65,9 +66,7 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
     failed, before = 0, progress()
     while True:
         try:
-            # A machine that is lost leaves its part to those that are left, in later tasks too.
-            spread = "SPREAD" if failed or _some_are_lost(ray, machines) else "STRICT_SPREAD"
-            return _try(ray, machines, work, facts, spread)
+            return _try(ray, machines, work, facts, failed)
         except PeerLost as lost:
             failed = failed + 1 if progress() == before else 1
             before = progress()
@@ -76,14 +75,8 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
             print(f"{title}: {lost}; starts again from its checkpoint", file=sys.stderr, flush=True)
 
 
-def _some_are_lost(ray, machines):
-    """Tells whether too few machines are left of those that have joined the cluster."""
-    alive = [node["Alive"] for node in ray.nodes()]
-    return sum(alive) < machines <= len(alive)
-
-
-def _try(ray, machines, work, facts, strategy):
-    from ray.util.placement_group import placement_group, remove_placement_group
+def _try(ray, machines, work, facts, failed):
+    from ray.util.placement_group import remove_placement_group
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy as Place
 
     own = ray.get_runtime_context().get_node_id()
@@ -92,14 +85,8 @@ def _try(ray, machines, work, facts, strategy):
     bundles = [{"CPU": 1, **({"GPU": gpus} if gpus else {})} for _ in range(machines)]
     # Only this machine has the resource of this name: the chief writes to this disk and terminal.
     bundles[0] |= {f"node:{here['NodeManagerAddress']}": 0.001}
-    group, actors = placement_group(bundles, strategy=strategy), []
+    group, actors = _place(ray, bundles, failed), []
     try:
-        if not group.wait(PATIENCE):
-            alive = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
-            raise UserError(
-                f"Expected {machines} machines with {bundles[1]} free in the Ray cluster. "
-                f"Received: {', '.join(alive)}"
-            )
         options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": environment()}
         actor = ray.remote(**options)(_Process)  # which Ray does not restart by itself
         places = [Place(group, index) for index in range(machines)]
@@ -115,6 +102,26 @@ def _try(ray, machines, work, facts, strategy):
         for one in actors:
             ray.kill(one)
         remove_placement_group(group)
+
+
+def _place(ray, bundles, failed):
+    """Returns a placement group: a bundle per machine, or more where some machines are lost."""
+    from ray.util.placement_group import placement_group, remove_placement_group
+
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        # Ray takes a minute to notice that a machine is gone.
+        alive = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
+        some_are_lost = len(alive) < len(bundles) <= len(ray.nodes())
+        strategy = "SPREAD" if failed or some_are_lost else "STRICT_SPREAD"
+        group = placement_group(bundles, strategy=strategy)
+        if group.wait(min(PATIENCE, 5.0)):
+            return group
+        remove_placement_group(group)
+    raise UserError(
+        f"Expected {len(bundles)} machines with {bundles[-1]} free in the Ray cluster. "
+        f"Received: {', '.join(alive)}"
+    )
 
 
 def _results(ray, calls, hosts):
