@@ -8,7 +8,7 @@ from tfcil.errors import UserError
 
 PATIENCE = 10.0  # seconds that the cluster has to answer
 # Settings that change what is computed or shown; TF_CONFIG is each member's own.
-INHERITED = ("TF_", "KERAS_", "XLA_", "OMP_", "NPROC", "TFCIL_", "CI", "PYTHONPATH")
+INHERITED = ("TF", "KERAS_", "JAX_", "XLA_", "OMP_", "NPROC", "CI", "PYTHONPATH")
 
 
 def connect():
