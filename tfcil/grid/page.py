@@ -27,9 +27,9 @@ LEGEND = """\
 Accuracies{measures} in percent, mean ± sample standard deviation over the seeds. AIA: average
 incremental accuracy; last: accuracy after the last task, on all, `old` and `new` classes{rules}.
 CPU seconds and sample passes (images that went through training) are those of all tasks but the
-first, whose training the variants share, unless there is no other. `TF_NUM_INTRAOP_THREADS=1 tfcil
-run` (on JAX `NPROC=1`) writes the same bytes as a run of the grid; more threads add numbers up in
-another order."""
+first, whose training the variants share, unless there is no other.
+`TF_NUM_INTRAOP_THREADS={threads} tfcil run` (on JAX `NPROC={threads}`) writes the same bytes as a
+run of the grid; other numbers of threads add numbers up in another order."""
 
 CORRECTION = """\
 bsce divided by ce (or nca), where nothing else differs: a method with a correction drops it with
@@ -48,8 +48,9 @@ def write_page(grid, runs, command: str, bases) -> None:
     if variants:
         with write_atomically(picture) as aside:
             draw_variants(aside, variants)
-        parts += [_measured(variants, runs, bases), f"![{grid.title}]({picture.name})"]
-        parts += [_table(variants, len(grid.seeds)), _legend(variants)]
+        threads = grid.resources.threads
+        parts += [_measured(variants, runs, bases, threads), f"![{grid.title}]({picture.name})"]
+        parts += [_table(variants, len(grid.seeds)), _legend(variants, threads)]
         parts += _correction_table(variants)
     parts += _unfinished(runs)
     if grid.published:
@@ -60,16 +61,15 @@ def write_page(grid, runs, command: str, bases) -> None:
         aside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _measured(variants, runs, bases) -> str:
+def _measured(variants, runs, bases, threads) -> str:
     """Describes hardware and time; warns of runs of other code."""
     records = [record for variant in variants for record in variant.records.values()]
     workers = sorted({record["workers"] for record in records})
-    processes = "worker" if workers == [1] else "workers"
     # As if one call had made all runs.
     minutes = sum(record["seconds"] for record in [*records, *bases]) / max(workers) / 60
     text = (
         f"{len(records)} runs and {len(bases)} shared first tasks took {minutes:.1f} minutes with "
-        f"{_listed(workers)} {processes} of one thread each, on\n"
+        f"{_counted(_listed(workers), 'worker')} of {_counted(threads, 'thread')} each, on\n"
         + "; ".join(sorted({record["machine"] for record in records}))
         + "."
     )
@@ -95,7 +95,7 @@ def _figures(variants) -> dict[str, str]:
     return {title: figure for title, figure in figures.items() if figure in shown}
 
 
-def _legend(variants) -> str:
+def _legend(variants, threads) -> str:
     """Explains the columns of the table."""
     shown = _figures(variants)
     named = [
@@ -104,7 +104,8 @@ def _legend(variants) -> str:
         if f"{heading(name)} AIA" in shown
     ]
     measured = any(measure_of(name).title in shown for name in _measure_figures(variants))
-    return LEGEND.format(measures=" and measures" if measured else "", rules="".join(named))
+    measures = " and measures" if measured else ""
+    return LEGEND.format(measures=measures, rules="".join(named), threads=threads)
 
 
 def _measure_figures(variants) -> list[str]:
@@ -154,6 +155,10 @@ def _unfinished(runs) -> list[str]:
         rows = [f"* seed {_listed(seeds)}, {name}" for name, seeds in seeds_of.items()]
         parts += [title, "\n".join(rows)] if rows else []
     return parts
+
+
+def _counted(number, noun) -> str:
+    return f"{number} {noun}" if str(number) == "1" else f"{number} {noun}s"
 
 
 def _listed(values) -> str:
