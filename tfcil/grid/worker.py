@@ -45,8 +45,10 @@ def train_base(folder, text: str, data, code: str) -> float:
         for name in ONCE:
             if name != "prepare":
                 _stage(name)(layout, params)
-        _stage("train")(layout, params, next(iter(params.tasks)))
-        seconds = time.perf_counter() - began
+        first = next(iter(params.tasks))
+        _stage("train")(layout, params, first)
+        # More if it was stopped.
+        seconds = max(time.perf_counter() - began, read_json(layout.log(first))["seconds"])
         shutil.rmtree(layout.root / "data")
         write_json(record_of(layout.root), {"seconds": seconds, "code": code})
     return seconds
