@@ -16,7 +16,7 @@ from tfcil.cluster import together
 from tfcil.cluster.together import train_together
 from tfcil.errors import UserError
 from tfcil.grid.pool import Failure, Job
-from tfcil.grid.ray_pool import RayPool
+from tfcil.grid.ray_pool import RayPool, _room
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'tfcil[cluster]'")
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
@@ -133,6 +133,12 @@ def test_jobs_take_the_resources_they_need():
         assert pool.workers == 2
         asked = Job(partial(os.getenv, "TF_NUM_INTRAOP_THREADS"))
         assert dict(pool.run([("key", asked)])) == {"key": "2"}
+
+
+def test_a_gpu_has_room_for_all_its_parts():
+    assert _room({"CPU": 16, "GPU": 1}, {"CPU": 1, "GPU": 0.1}) == 10
+    assert _room({"CPU": 7}, {"CPU": 2}) == 3
+    assert _room({"CPU": 16}, {"CPU": 1, "GPU": 0.1}) == 0
 
 
 @pytest.mark.parametrize(("threads", "gpus"), [(3, None), (1, 0.5)])

@@ -1,6 +1,7 @@
 """A tiny grid as a person runs it: stopped, started again, with variants that can't be run."""
 
 import csv
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,12 +12,13 @@ import pytest
 from tiny_grid import PARAMS, contents, write_grid
 
 from tfcil.cli import main
+from tfcil.errors import UserError
 from tfcil.files import read_json, write_json
 from tfcil.grid import worker
 from tfcil.grid.kept import keep, restore
 from tfcil.grid.plan import base_of, data_of, load_grid, plan_runs
 from tfcil.grid.pool import worker_environment
-from tfcil.grid.run import BASES, DATA
+from tfcil.grid.run import BASES, DATA, run_grid
 
 ROOT = Path(__file__).parents[2]
 RUNS = {
@@ -164,13 +166,13 @@ def test_a_run_that_was_stopped_goes_on(grid, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(worker, "_stage", stage)
         with pytest.raises(KeyboardInterrupt):
-            worker.run_variant(tmp_path / "run", *rest, "code", 1)
+            worker.run_variant(tmp_path / "run", *rest, "code", 1, 1)
     trained = (tmp_path / ".run.partial" / "logs" / "01.json").read_bytes()
-    record = worker.run_variant(tmp_path / "run", *rest, "code", 1)
+    record = worker.run_variant(tmp_path / "run", *rest, "code", 1, 1)
     assert sorted(os.listdir(tmp_path)) == ["run"]
     assert (tmp_path / "run" / "logs" / "01.json").read_bytes() == trained
     assert record["seconds"] >= record["train_seconds"]["wall"] > 0
-    worker.run_variant(tmp_path / "whole", *rest, "code", 1)
+    worker.run_variant(tmp_path / "whole", *rest, "code", 1, 1)
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
@@ -200,3 +202,16 @@ def test_wrong_option_is_told_in_one_line(tmp_path, monkeypatch, capsys, options
         main(["grid", "tiny.yaml", *options])
     assert capsys.readouterr().err.strip().endswith(told)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_grid_that_another_command_runs_is_left_alone(tmp_path, monkeypatch):
+    """Both would train in the same folders."""
+    monkeypatch.chdir(tmp_path)
+    file = write_grid(tmp_path, {"BSCE": {}}, seeds=[3])
+    lock = tmp_path / "runs" / "tiny" / ".lock"
+    lock.parent.mkdir(parents=True)
+    with open(lock, "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match=r"no other `tfcil grid` .* Received: runs/tiny in use"):
+            run_grid(file.name)
+    assert os.listdir(lock.parent) == [".lock"]

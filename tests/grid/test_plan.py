@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny_grid import PARAMS, write_grid
+from tiny_grid import PARAMS, write_grid, write_yaml
 from tiny_params import changed
 
 from tfcil.config.params import Params
@@ -65,6 +65,27 @@ def test_params_of_a_run_are_the_whole_file_with_its_changes_and_nothing_else(tm
 def test_section_that_params_leave_out_can_be_varied(tmp_path):
     (run,) = plan(tmp_path, {"order": {"scenario.order": 7}}, seeds=[0])
     assert run.params.scenario.order == 7
+
+
+@pytest.mark.parametrize("empty", [{}, {"options": None}])
+def test_what_variants_share_by_an_anchor_is_changed_in_one_of_them_only(empty, tmp_path):
+    file = tmp_path / "tiny.yaml"
+    file.write_text(
+        "params: params.yaml\ntitle: Tiny\nseeds: [1, 0]\noutput: tiny\nruns:\n"
+        "  plain: {options: &own {bsce: {tau: 1.5}}}\n"
+        "  half: {options: *own, options.bsce.tau: 0.5}\n"
+        "  other: {options.bsce.tau: 0.7}\n"
+    )
+    write_yaml(tmp_path / "params.yaml", PARAMS | empty)
+    runs = plan_runs(load_grid(file), file, tmp_path / "runs")
+    assert [run.params.options["bsce"]["tau"] for run in runs] == [1.5, 0.5, 0.7] * 2
+
+
+@pytest.mark.parametrize("path", ["memory.size", "method.name.short"])
+def test_a_key_below_one_that_is_no_section_is_refused(path, tmp_path):
+    wrong, right = plan(tmp_path, {"wrong": {path: 3}, "right": {}}, seeds=[1])
+    assert wrong.refused.startswith(f"{path}: expected a section {path.split('.')[-2]}. Received:")
+    assert right.params
 
 
 def test_each_seed_may_have_its_class_order(tmp_path):
@@ -219,6 +240,8 @@ def test_a_run_is_finished_when_its_record_is_there_and_of_the_same_settings(tmp
     assert other.folder == run.folder
     assert other.record() is None
     (run.folder / "params.yaml").write_text("tasks: [")
+    assert run.record() is None
+    (run.folder / "params.yaml").unlink()
     assert run.record() is None
 
 

@@ -7,8 +7,18 @@ import socket
 from tfcil.errors import UserError
 
 PATIENCE = 10.0  # seconds that the cluster has to answer
-# Settings that change what is computed or shown; TF_CONFIG is each member's own.
-INHERITED = ("TF", "KERAS_", "JAX_", "XLA_", "OMP_", "NPROC", "CI", "PYTHONPATH")
+# Settings that change what is computed or shown. Ray logs them: other names may hold secrets.
+INHERITED = {
+    "CI",
+    "NPROC",
+    "PYTHONPATH",
+    "TFDS_DATA_DIR",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+}
+PREFIXES = (
+    *("KERAS_", "JAX_", "XLA_", "OMP_", "OPENBLAS_", "MKL_"),
+    *("TF_NUM_", "TF_ENABLE_", "TF_DETERMINISTIC_", "TF_CUDNN_", "TF_XLA_", "TF_GPU_", "TF_CPP_"),
+)
 
 
 def connect():
@@ -38,7 +48,7 @@ def connect():
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
             # Ray prints a paragraph about each process that dies, whatever its settings.
             ray._private.worker._worker_logs_enabled = False
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
                 "Expected a Ray cluster that answers there, and that this machine has joined by "
@@ -49,6 +59,9 @@ def connect():
 
 def environment(**more: str) -> dict:
     """Returns Ray's `runtime_env` with this process's settings and `more` variables."""
-    own = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
-    own.pop("TF_CONFIG", None)
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if name in INHERITED or name.startswith(PREFIXES)
+    }
     return {"env_vars": own | more}

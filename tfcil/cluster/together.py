@@ -39,9 +39,8 @@ class _Process:
 
 def _write_to(driver):
     """Sends what this process tells to the terminal or file of `driver`, on this machine."""
-    terminal = f"/proc/{driver}/fd/2"
-    if os.path.exists(terminal):
-        os.dup2(os.open(terminal, os.O_WRONLY | os.O_APPEND), 2)
+    with contextlib.suppress(OSError):  # such as a socket, or a terminal of another person
+        os.dup2(os.open(f"/proc/{driver}/fd/2", os.O_WRONLY | os.O_APPEND), 2)
 
 
 def train_together(machines: int, work, facts, progress, title: str) -> None:
@@ -66,7 +65,7 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
     failed, before = 0, progress()
     while True:
         try:
-            return _try(ray, machines, work, facts, failed)
+            return _try(ray, machines, work, facts, failed, title)
         except PeerLost as lost:
             failed = failed + 1 if progress() == before else 1
             before = progress()
@@ -75,7 +74,7 @@ def train_together(machines: int, work, facts, progress, title: str) -> None:
             print(f"{title}: {lost}; starts again from its checkpoint", file=sys.stderr, flush=True)
 
 
-def _try(ray, machines, work, facts, failed):
+def _try(ray, machines, work, facts, failed, title):
     from ray.util.placement_group import remove_placement_group
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy as Place
 
@@ -85,7 +84,7 @@ def _try(ray, machines, work, facts, failed):
     bundles = [{"CPU": 1, **({"GPU": gpus} if gpus else {})} for _ in range(machines)]
     # Only this machine has the resource of this name: the chief writes to this disk and terminal.
     bundles[0] |= {f"node:{here['NodeManagerAddress']}": 0.001}
-    group, actors = _place(ray, bundles, failed), []
+    group, actors = _place(ray, bundles, failed, title), []
     try:
         options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": environment()}
         actor = ray.remote(**options)(_Process)  # which Ray does not restart by itself
@@ -104,7 +103,7 @@ def _try(ray, machines, work, facts, failed):
         remove_placement_group(group)
 
 
-def _place(ray, bundles, failed):
+def _place(ray, bundles, failed, title):
     """Returns a placement group: a bundle per machine, or more where some machines are lost."""
     from ray.util.placement_group import placement_group, remove_placement_group
 
@@ -116,6 +115,9 @@ def _place(ray, bundles, failed):
         strategy = "SPREAD" if failed or some_are_lost else "STRICT_SPREAD"
         group = placement_group(bundles, strategy=strategy)
         if group.wait(min(PATIENCE, 5.0)):
+            if some_are_lost:
+                left = f"{len(alive)} of {len(bundles)} machines are left"
+                print(f"{title}: {left}", file=sys.stderr, flush=True)
             return group
         remove_placement_group(group)
     raise UserError(

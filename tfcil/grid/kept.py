@@ -13,9 +13,16 @@ def restore(grid, runs) -> None:
     for run in runs:
         record = kept.get(settings_digest(run.text))
         if record and not run.finished:
-            run.folder.mkdir(parents=True, exist_ok=True)
-            Layout(run.folder).params.write_text(run.text, encoding="utf-8")
-            write_json(record_of(run.folder), record["record"])
+            write_record(run, record["record"])
+
+
+def write_record(run, record) -> None:
+    """Writes the record of a run into its folder."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    # That of other settings must never lie beside these.
+    record_of(run.folder).unlink(missing_ok=True)
+    Layout(run.folder).params.write_text(run.text, encoding="utf-8")
+    write_json(record_of(run.folder), record)
 
 
 def records_of_bases(grid, runs, folder) -> dict[str, dict]:

@@ -29,7 +29,7 @@ incremental accuracy; last: accuracy after the last task, on all, `old` and `new
 CPU seconds and sample passes (images that went through training) are those of all tasks but the
 first, whose training the variants share, unless there is no other.
 `TF_NUM_INTRAOP_THREADS={threads} tfcil run` (on JAX `NPROC={threads}`) writes the same bytes as a
-run of the grid; other numbers of threads add numbers up in another order."""
+run of the grid with as many threads; others add numbers up in another order."""
 
 CORRECTION = """\
 bsce divided by ce (or nca), where nothing else differs: a method with a correction drops it with
@@ -48,9 +48,8 @@ def write_page(grid, runs, command: str, bases) -> None:
     if variants:
         with write_atomically(picture) as aside:
             draw_variants(aside, variants)
-        threads = grid.resources.threads
-        parts += [_measured(variants, runs, bases, threads), f"![{grid.title}]({picture.name})"]
-        parts += [_table(variants, len(grid.seeds)), _legend(variants, threads)]
+        parts += [_measured(variants, runs, bases), f"![{grid.title}]({picture.name})"]
+        parts += [_table(variants, len(grid.seeds)), _legend(variants)]
         parts += _correction_table(variants)
     parts += _unfinished(runs)
     if grid.published:
@@ -61,10 +60,11 @@ def write_page(grid, runs, command: str, bases) -> None:
         aside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _measured(variants, runs, bases, threads) -> str:
+def _measured(variants, runs, bases) -> str:
     """Describes hardware and time; warns of runs of other code."""
-    records = [record for variant in variants for record in variant.records.values()]
+    records = _records(variants)
     workers = sorted({record["workers"] for record in records})
+    threads = _listed(_threads(variants))
     # As if one call had made all runs.
     minutes = sum(record["seconds"] for record in [*records, *bases]) / max(workers) / 60
     text = (
@@ -95,7 +95,7 @@ def _figures(variants) -> dict[str, str]:
     return {title: figure for title, figure in figures.items() if figure in shown}
 
 
-def _legend(variants, threads) -> str:
+def _legend(variants) -> str:
     """Explains the columns of the table."""
     shown = _figures(variants)
     named = [
@@ -105,12 +105,21 @@ def _legend(variants, threads) -> str:
     ]
     measured = any(measure_of(name).title in shown for name in _measure_figures(variants))
     measures = " and measures" if measured else ""
-    return LEGEND.format(measures=measures, rules="".join(named), threads=threads)
+    return LEGEND.format(measures=measures, rules="".join(named), threads=_threads(variants)[0])
+
+
+def _records(variants) -> list[dict]:
+    return [record for variant in variants for record in variant.records.values()]
+
+
+def _threads(variants) -> list[int]:
+    """Returns how many threads runs had; records did not always say that it was one."""
+    return sorted({record.get("threads", 1) for record in _records(variants)})
 
 
 def _measure_figures(variants) -> list[str]:
     """Returns the names of the figures of measures that any run has."""
-    metrics = [record["metrics"] for variant in variants for record in variant.records.values()]
+    metrics = [record["metrics"] for record in _records(variants)]
     found = dict.fromkeys(name for one in metrics for name in one.get("measures", {}))
     return [name for name in found if is_known(name)]
 

@@ -1,5 +1,6 @@
 """Reads a grid file: variants of one params.yaml, each run with every seed."""
 
+import copy
 import functools
 import hashlib
 import json
@@ -34,6 +35,13 @@ class Resources(Section):
     gpus: Positive | None = Field(
         None, description="on a Ray cluster; null: one where the cluster has any"
     )
+
+    @field_validator("gpus")
+    @classmethod
+    def _gpus_are_a_part_of_one_or_whole(cls, gpus):
+        if gpus and gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"expected a part of one, or a whole number. Received: {gpus=!s}")
+        return gpus
 
 
 class Grid(Section):
@@ -113,7 +121,7 @@ class Run:
         if self.refused:
             return {"failed": self.refused}
         settings, record = Layout(self.folder).params, record_of(self.folder)
-        if not record.exists():
+        if not (record.exists() and settings.exists()):
             return None
         same = settings_digest(settings.read_text(encoding="utf-8")) == settings_digest(self.text)
         return read_json(record) if same else None
@@ -166,18 +174,29 @@ def plan_runs(grid: Grid, file, folder) -> list[Run]:
 
 
 def _plan_run(name, seed, values, changes, folder) -> Run:
-    for path, value in changes.items():
-        *sections, key = path.split(".")
-        section = values
-        for one in sections:
-            section = section.setdefault(one, {})
-        section[key] = value
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    folder = folder / _folder_name(name) / f"seed{seed}"
+    params, refused = None, ""
     try:
-        return Run(name, seed, folder, text, Params.of(values, source="params.yaml"))
+        for path, value in changes.items():
+            _change(values, path, value)
+        params = Params.of(values, source="params.yaml")
     except UserError as error:
-        return Run(name, seed, folder, text, None, refused=str(error))
+        refused = str(error)
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return Run(name, seed, folder / _folder_name(name) / f"seed{seed}", text, params, refused)
+
+
+def _change(values, path, value) -> None:
+    """Sets a key such as `method.loss`, in sections that may be missing or empty."""
+    *sections, key = path.split(".")
+    section = values
+    for one in sections:
+        if section.get(one) is None:
+            section[one] = {}
+        section = section[one]
+        if not isinstance(section, dict):
+            raise UserError(f"{path}: expected a section {one}. Received: {one}={section!r}")
+    # What an anchor of YAML names is one object in all variants.
+    section[key] = copy.deepcopy(value)
 
 
 def _folder_name(variant: str) -> str:

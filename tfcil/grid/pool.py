@@ -60,7 +60,7 @@ class Pool:
     """
 
     def __init__(self, workers: int, folder, threads: int = 1):
-        self.workers, self._threads = workers, threads
+        self.workers, self.threads = workers, threads
         self._logs = [Path(folder) / f"worker-{number}.log" for number in range(workers)]
         self._processes, self._connections = [None] * workers, [None] * workers
 
@@ -100,7 +100,7 @@ class Pool:
         spawn = multiprocessing.get_context("spawn")
         connection, other = spawn.Pipe()
         process = spawn.Process(target=_serve, args=(other, self._logs[number]), daemon=True)
-        with _environment(worker_environment(self._threads)):
+        with _environment(worker_environment(self.threads)):
             process.start()
         # With the worker's end open here, the connection would outlive the worker.
         other.close()

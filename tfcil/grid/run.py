@@ -1,6 +1,7 @@
 """Runs the unfinished runs of a grid, and writes its page."""
 
 import contextlib
+import fcntl
 import os
 import sys
 import time
@@ -8,8 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tfcil.errors import UserError, nearest
-from tfcil.files import write_json
-from tfcil.grid.kept import keep, records_of_bases, restore
+from tfcil.grid.kept import keep, records_of_bases, restore, write_record
 from tfcil.grid.page import write_page
 from tfcil.grid.plan import (
     Run,
@@ -20,11 +20,9 @@ from tfcil.grid.plan import (
     load_grid,
     of_other_code,
     plan_runs,
-    record_of,
 )
 from tfcil.grid.pool import Failure, Job, Pool
 from tfcil.grid.worker import prepare_data, run_variant, train_base
-from tfcil.stages.layout import Layout
 
 BASES, DATA = ".bases", ".data"
 
@@ -64,7 +62,7 @@ def run_grid(
     if missing:
         bases = {run: folder / BASES / base_of(run.params) for run in missing}
         data = {run: folder / DATA / data_of(run.params) for run in missing}
-        with _pool(workers, len(missing), folder, grid.resources) as pool:
+        with _alone(folder), _pool(workers, len(missing), folder, grid.resources) as pool:
             possible = _with_data(pool, missing, data)
             if prepare:
                 return len(possible) == len(missing)
@@ -76,6 +74,21 @@ def run_grid(
     for run in failed:
         print(f"failed: {_name(run)}: {run.record()['failed']}", file=sys.stderr)
     return not failed
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Refuses to go on while another command runs the same grid: runs share folders."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                "Expected no other `tfcil grid` that runs this grid; one call takes several "
+                f"--only. Received: {folder} in use"
+            ) from None
+        yield
 
 
 @contextlib.contextmanager
@@ -137,7 +150,8 @@ def _shared(pool, title, runs, folders, job) -> list[Run]:
 def _run_variants(pool, runs, data, bases, after_each) -> None:
     def job(run):
         shared = data[run], bases[run]
-        work = partial(run_variant, run.folder, run.text, *shared, code_of(run), pool.workers)
+        processes = pool.workers, pool.threads
+        work = partial(run_variant, run.folder, run.text, *shared, code_of(run), *processes)
         return Job(work, reads=shared, writes=run.folder)
 
     jobs = [(run, job(run)) for run in runs]
@@ -160,9 +174,7 @@ def _run_variants(pool, runs, data, bases, after_each) -> None:
 
 def _keep_failure(run: Run, failure: Failure) -> None:
     """Records the failure for the page; the next call of `run_grid` tries the run again."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    Layout(run.folder).params.write_text(run.text, encoding="utf-8")
-    write_json(record_of(run.folder), {"failed": failure.line})
+    write_record(run, {"failed": failure.line})
 
 
 def _name(run: Run) -> str:

@@ -54,11 +54,11 @@ def train_base(folder, text: str, data, code: str) -> float:
     return seconds
 
 
-def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
+def run_variant(folder, text: str, data, base, code: str, workers: int, threads: int) -> dict:
     """Runs all stages but those that `prepare_data` has run in `data` and `train_base` in `base`.
 
-    `code` and the number of `workers` on this machine go into the record, which is returned. The
-    folder appears when everything is done.
+    `code`, the number of `workers` and the `threads` of each go into the record, which is returned.
+    The folder appears when everything is done.
     """
     with _experiment(folder, text) as (layout, params):
         began = time.perf_counter()
@@ -85,6 +85,7 @@ def run_variant(folder, text: str, data, base, code: str, workers: int) -> dict:
             "seconds": max(time.perf_counter() - began, spent["wall"]),  # more if it was stopped
             "base": Path(base).name,
             "workers": workers,
+            "threads": threads,
             "machine": _machine(),
             "code": code,
         }
