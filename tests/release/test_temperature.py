@@ -118,3 +118,19 @@ def test_test_images_are_refused(experiment, capsys, tmp_path):
     error = capsys.readouterr().err
     assert error.startswith("error: --calibrate: expected images held out of training")
     assert not (tmp_path / "classifier.keras").exists()
+
+
+def test_images_prepared_after_the_training_are_refused(experiment, capsys, tmp_path):
+    """Held out now, they may have been trained on."""
+    for name in ("models", "data"):
+        (tmp_path / name).symlink_to(experiment / name)
+    (tmp_path / "logs").mkdir()
+    for task, images in (("00", None), ("01", "of other images")):
+        log = json.loads((experiment / "logs" / f"{task}.json").read_text())
+        text = json.dumps(log | ({"images": images} if images else {}))
+        (tmp_path / "logs" / f"{task}.json").write_text(text)
+    with pytest.raises(SystemExit):
+        exported(tmp_path, "--calibrate")
+    error = capsys.readouterr().err
+    assert error.startswith("error: --calibrate: expected a model that was trained on the images")
+    assert error.endswith("Received: others in task 01\n")

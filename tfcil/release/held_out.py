@@ -8,6 +8,7 @@ from tfcil.data.store import Concatenated, read_images
 from tfcil.errors import UserError
 from tfcil.files import read_json
 from tfcil.release.model_files import experiment_of
+from tfcil.stages.finished import images_digest
 
 
 def held_out_images(model, option):
@@ -21,8 +22,8 @@ def held_out_images(model, option):
         Images (n, height, width, channels), read where they are indexed, and labels (n,) int.
 
     Raises:
-        UserError: the experiment holds no images out. Its test images are none: a figure that is
-            chosen on them is no longer a test.
+        UserError: the experiment holds no images out, or did not when the model was trained. Its
+            test images are none: a figure that is chosen on them is no longer a test.
     """
     layout, key = experiment_of(model)
     manifest = read_json(layout.seen(key))
@@ -32,6 +33,13 @@ def held_out_images(model, option):
             f"then `dvc repro` or `tfcil run`, holds a tenth out. "
             f"Received: split={manifest['split']}"
         )
+    for one in manifest["seen"]:
+        log = layout.log(one["task"])
+        if log.exists() and read_json(log).get("images") != images_digest(layout, one["task"]):
+            raise UserError(
+                f"{option}: expected a model that was trained on the images as they are prepared "
+                f"now; `dvc repro` or `tfcil run` trains it. Received: others in task {one['task']}"
+            )
     return _images(layout, manifest["seen"])
 
 

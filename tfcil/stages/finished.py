@@ -25,17 +25,21 @@ def inputs_digest(layout, params, key: str) -> str:
     before = params.tasks[key].after
     files = [layout.recipe(key), layout.model(before), layout.memory(before)]
     files.append(layout.statistics(before))
-    files += sorted(layout.train_images(key).glob("*"))
     surroundings = [
         code_digest("tfcil.stages.train"),  # that of the components is in the settings
         *(f"{name}={version}" for name, version in versions().items()),
         *(platform.machine(), str(os.cpu_count())),
         *(f"{name}={os.environ.get(name)}" for name in _SETTINGS),
     ]
-    whole = hashlib.sha256("\0".join(surroundings).encode())
-    for file in files:
-        whole.update(f"{file.name}\0{_digest(file)}\0".encode())
-    return whole.hexdigest()
+    parts = [*surroundings, *map(_digest, files), images_digest(layout, key)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def images_digest(layout, key: str) -> str:
+    """Computes the digest of the prepared training images of a task, and of their labels."""
+    files = sorted(layout.train_images(key).glob("*"))
+    whole = [f"{file.name}\0{_digest(file)}" for file in files]
+    return hashlib.sha256("\0".join(whole).encode()).hexdigest()
 
 
 def outputs_digests(layout, key: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
 from tfcil.files import read_json, read_npz, save_npz, write_atomically, write_json
 from tfcil.learning.task import train_task
-from tfcil.stages.finished import inputs_digest, is_finished, outputs_digests
+from tfcil.stages.finished import images_digest, inputs_digest, is_finished, outputs_digests
 from tfcil.stages.layout import Layout
 from tfcil.stages.tensorboard import scalars
 from tfcil.stages.training_log import Stopwatch
@@ -69,6 +69,7 @@ def train(layout: Layout, params, key: str) -> None:
     save_npz(layout.statistics(key), **statistics)
     _write_curve(layout.curve(key), curve)
     log |= {"inputs": inputs, "outputs": outputs_digests(layout, key)}
+    log["images"] = images_digest(layout, key)
     write_json(layout.log(key), log)
 
 
