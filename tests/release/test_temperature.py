@@ -127,7 +127,7 @@ def test_images_prepared_after_the_training_are_refused(experiment, capsys, tmp_
     (tmp_path / "logs").mkdir()
     for task, images in (("00", None), ("01", "of other images")):
         log = json.loads((experiment / "logs" / f"{task}.json").read_text())
-        text = json.dumps(log | ({"images": images} if images else {}))
+        text = json.dumps(log | ({"trained_on": images} if images else {}))
         (tmp_path / "logs" / f"{task}.json").write_text(text)
     with pytest.raises(SystemExit):
         exported(tmp_path, "--calibrate")

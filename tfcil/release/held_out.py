@@ -35,7 +35,7 @@ def held_out_images(model, option):
         )
     for one in manifest["seen"]:
         log = layout.log(one["task"])
-        if log.exists() and read_json(log).get("images") != images_digest(layout, one["task"]):
+        if log.exists() and read_json(log).get("trained_on") != images_digest(layout, one["task"]):
             raise UserError(
                 f"{option}: expected a model that was trained on the images as they are prepared "
                 f"now; `dvc repro` or `tfcil run` trains it. Received: others in task {one['task']}"

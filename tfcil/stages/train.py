@@ -69,7 +69,7 @@ def train(layout: Layout, params, key: str) -> None:
     save_npz(layout.statistics(key), **statistics)
     _write_curve(layout.curve(key), curve)
     log |= {"inputs": inputs, "outputs": outputs_digests(layout, key)}
-    log["images"] = images_digest(layout, key)
+    log["trained_on"] = images_digest(layout, key)
     write_json(layout.log(key), log)
 
 
