@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_params import chain
 
-from tfcil.errors import UserError
+from tfcil.errors import UserError, nearest
 from tfcil.scenario import TaskClasses, build_tasks, class_order, protocol
 
 NAMES = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen", "ibex", "jay"]
@@ -228,3 +228,13 @@ def test_every_protocol_covers_each_class_once_in_a_valid_chain(base, increment,
     assert [label for task in tasks for label in task.labels] == list(range(total))
     assert tasks[0].num_new == base
     assert all(task.num_new == increment for task in tasks[1:-1])
+
+
+def test_a_name_with_accents_spelled_otherwise_is_explained():
+    """Both look the same on the screen."""
+    typed, listed = "B\u00e4r", "Ba\u0308r"
+    assert nearest(typed, ["dog", listed]) == (
+        r" (did you mean 'Ba\u0308r', whose accents are spelled otherwise?)"
+    )
+    assert nearest("dgo", ["dog", listed]) == " (did you mean dog?)"
+    assert nearest("zebra", ["dog", listed]) == ""

@@ -2,6 +2,7 @@
 
 import difflib
 import reprlib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -14,8 +15,17 @@ class UserError(ValueError):
 
 def nearest(name, known: Iterable[str]) -> str:
     """Returns `" (did you mean X?)"` for the known name most like `name`, or an empty string."""
-    close = difflib.get_close_matches(str(name), [str(one) for one in known], n=1)
+    known = [str(one) for one in known]
+    # The same on a screen: archives of macOS spell ä as a and an accent.
+    alike = [one for one in known if _composed(one) == _composed(str(name)) and one != str(name)]
+    if alike:
+        return f" (did you mean {alike[0]!a}, whose accents are spelled otherwise?)"
+    close = difflib.get_close_matches(str(name), known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def brief(value) -> str:
