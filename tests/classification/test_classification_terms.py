@@ -134,6 +134,12 @@ def test_relaxed_bsce_raises_every_smaller_count_to_epsilon():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_bsce_of_strength_0_is_ce_also_where_a_class_has_no_image():
+    labels, logits = sample(9, 4)
+    found = losses("bsce", [0, 0, 7, 7], labels, logits, num_old=2, tau=0.0)
+    np.testing.assert_allclose(found, cross_entropy(labels, logits), **CLOSE)
+
+
 @pytest.mark.parametrize("loss", ["bsce", "meta_bsce"])
 def test_a_class_without_images_leaves_the_softmax(loss):
     labels, logits = np.array([1, 2, 1, 2]), sample(7, 3, images=4)[1]
