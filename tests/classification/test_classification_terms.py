@@ -127,11 +127,17 @@ def test_relaxed_bsce_of_a_small_epsilon_separates_the_new_classes():
     np.testing.assert_allclose(found, cross_entropy(labels - 4, logits[:, 4:]), **CLOSE)
 
 
-def test_relaxed_bsce_raises_every_smaller_count_to_epsilon():
+def test_relaxed_bsce_counts_epsilon_for_classes_without_images_alone():
     labels, logits = sample(6, 3)
     found = losses("relaxed_bsce", [0, 2, 30], labels, logits, epsilon=5.0)
-    expected = losses("bsce", [5, 5, 30], labels, logits)
+    expected = losses("bsce", [5, 2, 30], labels, logits)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_bsce_of_strength_0_is_ce_also_where_a_class_has_no_image():
+    labels, logits = sample(9, 4)
+    found = losses("bsce", [0, 0, 7, 7], labels, logits, num_old=2, tau=0.0)
+    np.testing.assert_allclose(found, cross_entropy(labels, logits), **CLOSE)
 
 
 @pytest.mark.parametrize("loss", ["bsce", "meta_bsce"])

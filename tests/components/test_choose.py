@@ -353,6 +353,15 @@ def test_smoothing_without_a_smoothed_loss_is_refused(name, loss):
             choice.check_recipes(first, later)
 
 
+@pytest.mark.parametrize("name", ["ssil", "foster"])
+def test_smoothing_that_a_method_would_ignore_is_refused(name):
+    """The first task is trained without the method, and smoothed."""
+    plain, smooth = Recipe(epochs=1), Recipe(epochs=1, label_smoothing=0.1)
+    chosen(name).check_recipes(smooth, plain)
+    with pytest.raises(UserError, match=f"^label_smoothing: expected 0 with method.name={name}, "):
+        chosen(name).check_recipes(plain, smooth)
+
+
 @pytest.mark.parametrize("name", ["lucir", "podnet"])
 def test_norm_alignment_of_vectors_without_a_length_is_refused(name):
     plain, aligned = Recipe(epochs=1), Recipe(epochs=1, norm_alignment=0.1)

@@ -141,6 +141,14 @@ def test_as_many_machines_as_the_strategy_has(strategy, machines, told):
         Params.of(DEFAULT | {"strategy": strategy, "machines": machines}, "params.yaml")
 
 
+def test_a_memory_has_room_for_an_exemplar_of_each_class():
+    """With less, the equal share of a class is rounded down to none."""
+    assert Params.of(DEFAULT | {"memory": 100}, "params.yaml").memory == 100
+    told = "memory: expected 0, or .* each of the 100 classes of all tasks. Received: memory=99"
+    with pytest.raises(UserError, match=told):
+        Params.of(DEFAULT | {"memory": 99}, "params.yaml")
+
+
 @pytest.mark.parametrize(
     ("method", "others", "told"),
     [

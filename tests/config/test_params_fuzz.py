@@ -223,10 +223,10 @@ def test_a_thousand_tasks_are_checked_at_once():
         key: {"classes": 1, "after": after, "recipe": "increment"}
         for key, after in zip(keys, ["start", *keys], strict=False)
     }
-    assert len(Params.of(DEFAULT | {"tasks": tasks}, "params.yaml").tasks) == 1000
+    assert len(Params.of(DEFAULT | {"memory": 1000, "tasks": tasks}, "params.yaml").tasks) == 1000
     tasks["999"]["after"] = "000"
     with pytest.raises(UserError, match=r"tasks\.999\.after"):
-        Params.of(DEFAULT | {"tasks": tasks}, "params.yaml")
+        Params.of(DEFAULT | {"memory": 1000, "tasks": tasks}, "params.yaml")
 
 
 def test_anchors_may_share_a_section(tmp_path):

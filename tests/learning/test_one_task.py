@@ -35,6 +35,37 @@ def test_labels_that_do_not_go_on_are_refused():
         tfcil.learn(images, labels + 1, recipe=RECIPE)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda labels: labels - 1, r"integers from 0 on.* Received: -1"),
+        (lambda labels: labels.astype(str), r"integers from 0 on.* Received: 0"),
+        (lambda labels: labels.astype("float32"), r"integers as labels\. Received: float"),
+        (lambda labels: np.eye(4)[labels], r"argmax\(axis=1\) turns one-hot .* shape \(60, 4\)"),
+        (lambda labels: labels[:-1], r"one label per image\. Received: 60 images, 59 labels"),
+    ],
+)
+def test_labels_of_another_kind_are_told_in_one_line(change, told):
+    images, labels = characters(0, 4)
+    with pytest.raises(UserError, match=told) as error:
+        tfcil.learn(images, change(labels), budget=8, recipe=RECIPE)
+    assert "\n" not in str(error.value)
+
+
+def test_arrays_are_taken_as_keras_and_numpy_give_them():
+    """Labels of keras.datasets are a column, and uint8 images divided by 255 are float64."""
+    images, labels = characters(0, 4)
+    recipe = RECIPE | {"epochs": 1}
+    _, memory = tfcil.learn(images / 255.0, labels[:, None], budget=8, recipe=recipe)
+    assert (memory.images.dtype, memory.counts(4).tolist()) == ("float32", [2] * 4)
+
+
+def test_a_budget_has_room_for_an_exemplar_of_each_class():
+    """With less, the equal share of a class is rounded down to none."""
+    with pytest.raises(UserError, match=r"each of the 4 classes\. Received: budget=3"):
+        tfcil.learn(*characters(0, 4), budget=3, recipe=RECIPE)
+
+
 def test_a_misspelt_setting_is_refused():
     with pytest.raises(UserError, match=r"learn: .*recipe\.epoch: .*\(did you mean epochs\?\)"):
         tfcil.learn(*characters(0, 2), recipe={"epoch": 3})

@@ -21,7 +21,7 @@ from tfcil.stages.recipes import settings_of
 from tfcil.stages.run import run_stage
 
 ROOT = Path(__file__).parents[2]
-PARAMS = tiny_params(3, 2, ["a", "b", "c"], method={"name": "lucir", "loss": "ce"})
+PARAMS = tiny_params(3, 2, ["a", "b", "c"], memory=16, method={"name": "lucir", "loss": "ce"})
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_options_of_components_that_are_not_used_are_checked(files, tmp_path, ke
         ({"strategy": "mirrored"}, ["00", "01", "02"]),
         ({"base.epochs": 2}, ["00"]),
         ({"increment.epochs": 2}, ["01", "02"]),
-        ({"memory": 7}, []),  # `select` reads it, and `train` the exemplars
+        ({"memory": 17}, []),  # `select` reads it, and `train` the exemplars
         ({"exemplars.selection": "random"}, []),
         ({"validation": 0.1}, []),
         ({"measures.recall": [1]}, ["asked.measures"]),

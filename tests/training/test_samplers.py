@@ -134,6 +134,13 @@ def test_per_class_sampler_sees_each_class_and_each_of_its_images_equally_often(
 
 
 @pytest.mark.parametrize(
+    "sampler", [PerClass(np.arange(12) % 6, 6, 4), Balanced(np.arange(12), 30)]
+)
+def test_an_epoch_has_a_step_where_a_batch_draws_more_images_than_there_are(sampler):
+    assert [len(numbers) for numbers in batches_of(Plan(sampler, 3, SEED))] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
     "sampler",
     [Shuffled(NEW, 7), joined(), Balanced(np.arange(20) % 3, 6), PerClass(np.arange(20) % 6, 3, 2)],
     ids=lambda one: type(one).__name__,

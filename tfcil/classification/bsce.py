@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from tfcil import losses
+from tfcil.classification import ce
 from tfcil.classification.shared.prior import BalancedOptions
 from tfcil.components import facts
 from tfcil.errors import UserError
@@ -24,7 +25,9 @@ class Options(BalancedOptions):
     """Options of bsce."""
 
     zero_count: Literal["error", "mask"] = Field(
-        "mask", description="a seen class without images: refuse it, or leave it out of the softmax"
+        "mask",
+        description="a seen class without images: refuse it, or leave it out of the softmax unless "
+        "tau is 0",
     )
     first_task: bool = Field(
         False, description="also train the first task with it, for classes of unequal size"
@@ -41,7 +44,9 @@ def check(task, options) -> None:
 
 
 def term(task, options):
-    """Returns the balanced softmax cross-entropy."""
+    """Returns the balanced softmax cross-entropy; with `tau` 0 that of `ce`, over all classes."""
+    if options.tau == 0:
+        return ce.term(task)
     return counts_term(task, np.array(task.class_counts, "float64"), options.tau)
 
 

@@ -22,4 +22,5 @@ class Options(BalancedOptions):
 
 def term(task, options):
     """Returns the balanced softmax cross-entropy."""
-    return counts_term(task, np.maximum(task.class_counts, options.epsilon), options.tau)
+    counts = np.array(task.class_counts, "float64")
+    return counts_term(task, np.where(counts > 0, counts, options.epsilon), options.tau)

@@ -36,6 +36,7 @@ class MethodFacts(Section):
             keeps of old classes; then it learns the first task, too, and `learn` returns a
             `Learned`.
         one_device: whether it cannot be computed exactly on several devices.
+        smooths: whether `label_smoothing` of the recipe reaches its classification.
     """
 
     any_loss: bool = True
@@ -46,6 +47,7 @@ class MethodFacts(Section):
     removes_prior: str | None = None
     keeps_statistics: bool = False
     one_device: bool = False
+    smooths: bool = True
 
 
 class LossFacts(Section):

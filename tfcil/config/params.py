@@ -170,7 +170,7 @@ class Params(Section):
         1993, description="of everything drawn"
     )
     memory: Annotated[StrictInt, Field(ge=0)] = Field(
-        description="budget: exemplars kept over all classes; 0: none"
+        description="budget: exemplars kept over all classes, one of each at least; 0: none"
     )
     strategy: Strategy = Field(
         "none",
@@ -253,6 +253,17 @@ class Params(Section):
                     "features of old classes stay what they were. "
                     f"Received: {task.recipe}.trainable=adapter, tasks.{key}.after={task.after}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _memory_has_room_for_each_class(self):
+        each = [task.classes for task in self.tasks.values()]
+        total = sum(one if isinstance(one, int) else len(one) for one in each)
+        if 0 < self.memory < total:
+            raise ValueError(
+                "memory: expected 0, or at least one exemplar for each of the "
+                f"{brief(total)} classes of all tasks. Received: memory={brief(self.memory)}"
+            )
         return self
 
 

@@ -128,6 +128,12 @@ class Choice:
                     f"label_smoothing: expected 0 with loss={loss.spelling}, which has no smoothed "
                     f"form. Received: label_smoothing={recipe.label_smoothing}"
                 )
+        if later.label_smoothing and not self.method.facts.smooths:
+            raise UserError(
+                f"label_smoothing: expected 0 with method.name={self.method.spelling}, whose "
+                "classification has no smoothed form. "
+                f"Received: label_smoothing={later.label_smoothing}"
+            )
         for recipe in (first, later):
             if recipe.norm_alignment and self.method.head.kind != "linear":
                 raise UserError(

@@ -9,6 +9,8 @@ from tfcil.data.images import channel_statistics
 from tfcil.data.store import Concatenated
 from tfcil.errors import UserError
 from tfcil.exemplars import ExemplarMemory
+from tfcil.learning.arrays import collected
+from tfcil.learning.checks import check_budget, listed
 from tfcil.learning.settings import Settings
 from tfcil.learning.task import train_task
 
@@ -58,7 +60,8 @@ def learn(
         the new `ExemplarMemory`.
 
     Raises:
-        UserError: where the labels don't follow those of the model, or a setting is wrong.
+        UserError: where images or labels are of another kind, the labels don't follow those of the
+            model, or a setting is wrong.
 
     Example:
         >>> model, memory = tfcil.learn(images, labels, budget=200)
@@ -76,8 +79,22 @@ def learn(
             "tasks, expected tfcil.IncrementalClassifier, whose state has them. "
             f"Received: method.name={settings.method.name}"
         )
+    images, labels = collected(images, labels, memory)
+    labels = _checked_numbers(labels)
+    check_budget(budget, labels.max() + 1)
     tell = on_epoch and (lambda row, epochs: on_epoch(row))
     return learned(settings, images, labels, model, memory, earlier=earlier, on_epoch=tell)[:2]
+
+
+def _checked_numbers(labels):
+    """Returns the labels as an array, or raises a `UserError` where one is a name or negative."""
+    wrong = [label for label in labels if isinstance(label, str) or label < 0]
+    if wrong:
+        raise UserError(
+            "Expected labels of integers from 0 on; tfcil.IncrementalClassifier takes names. "
+            f"Received: {listed(wrong, most=1)}"
+        )
+    return np.array(labels)
 
 
 def learned(
@@ -107,7 +124,6 @@ def learned(
     """
     for line in settings.choice().warnings:
         warnings.warn(line, stacklevel=3)
-    labels = np.asarray(labels)
     if memory is None:
         memory = ExemplarMemory.empty(images.shape[1:], images.dtype)
     if model is None:

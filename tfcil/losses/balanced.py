@@ -16,9 +16,10 @@ def balanced_softmax_crossentropy(y_true, y_pred, class_counts, tau=1.0, label_s
     """Computes the softmax cross-entropy of logits + tau * log(class counts).
 
     The shift by the log counts is for training only: predict with the raw logits. Only the ratios
-    of the counts matter; equal counts, or `tau=0`, give the plain cross-entropy.
+    of the counts matter; equal counts, or `tau=0`, give the plain cross-entropy of the classes that
+    have images.
 
-    A class of count 0 is excluded from the softmax, whatever `tau`: its logit gets a gradient of
+    A class of count 0 is excluded from the softmax, also with `tau=0`: its logit gets a gradient of
     exactly 0. A sample of such a class, which the counts rule out, gets a loss and a gradient of
     exactly 0; -log(0) would make the mean of the batch infinite.
 

@@ -16,7 +16,9 @@ from tfcil.components.recipe import changed_recipe, recipe_options
 from tfcil.methods.shared import terms
 from tfcil.training.phase import CLASSIFICATION, Term
 
-FACTS = MethodFacts(any_loss=False, own_losses=("ce",), removes_prior="its class weights")
+FACTS = MethodFacts(
+    any_loss=False, own_losses=("ce",), removes_prior="its class weights", smooths=False
+)
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Compression = recipe_options()

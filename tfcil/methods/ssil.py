@@ -13,7 +13,9 @@ from tfcil.methods.shared import terms
 from tfcil.training import samplers
 from tfcil.training.phase import CLASSIFICATION, Term
 
-FACTS = MethodFacts(any_loss=False, own_losses=("ce",), removes_prior="its separated softmax")
+FACTS = MethodFacts(
+    any_loss=False, own_losses=("ce",), removes_prior="its separated softmax", smooths=False
+)
 
 
 class Options(terms.Options):

@@ -103,8 +103,8 @@ class _Drawn:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Steps in which as many images are drawn as there are."""
-        return len(self.labels) / self.size
+        """Steps in which as many images are drawn as there are, 1 at least."""
+        return max(len(self.labels) / self.size, 1.0)
 
     def passes(self, step) -> np.ndarray:
         """Returns the step, (size,): an image comes at random, as often after even as odd steps."""
