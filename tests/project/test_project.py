@@ -11,6 +11,7 @@ from tfcil.cli import main
 from tfcil.config.params import load_params
 from tfcil.files import write_json
 from tfcil.project.create import own_pipeline
+from tfcil.stages.layout import Layout
 from tfcil.stages.run import LAST, ONCE, PER_TASK
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +104,29 @@ def test_init_with_a_mistake_is_told_in_one_line_and_writes_nothing(pets, capsys
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
     assert {file: file.read_bytes() for file in pets.iterdir() if file.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "images", ["data/train", "data/train/..", "data", ".", "data/labels.csv", "link"]
+)
+def test_init_refuses_images_that_a_run_would_remove(tmp_path, monkeypatch, capsys, images):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "data" / "train", "cat", "dog")
+    (tmp_path / "link").symlink_to("data/train")
+    (tmp_path / "data" / "labels.csv").write_text("path,label\ntrain/cat/0.jpg,cat\n")
+    with pytest.raises(SystemExit):
+        main(["init", images])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected images apart from data/train" in line
+    assert line.endswith(f"Received: dataset.path={Path(images)}")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["data", "link"]
+
+
+def test_every_folder_that_the_pipeline_writes_is_kept_apart_from_images():
+    outs = [out for stage in OURS.values() for out in stage.get("do", stage)["outs"]]
+    folders = {Path(out.removesuffix(f"/{Path(out).name}") if "." in out else out) for out in outs}
+    folders.remove(Path("data"))  # it has two files of ours, and may have a person's images
+    assert folders | {Path("checkpoints"), Path("cache")} == set(Layout().folders)
 
 
 def test_init_overwrites_nothing(pets):
