@@ -1,6 +1,7 @@
 """A folder with your images: what `tfcil init` writes, what `--add` adds, what `status` tells."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,18 @@ def test_status_tells_learned_from_pending_and_why(pets, capsys):
     assert "pending (after 00)" in printed
     learn(pets, "00", ["dog", "cat"])
     assert "pending (other classes)" in status(capsys)
+
+
+def test_status_says_where_dvc_cannot_tell_what_changed(pets, capsys):
+    """This folder has a dvc.yaml and is no repository of DVC."""
+    learn(pets, "00", ['"; rm -rf ~', "cat"])
+    printed = status(capsys)
+    assert (
+        "DVC cannot tell whether images changed: you are not inside of a DVC repository" in printed
+    )
+    assert "nothing to train" not in printed
+
+
+def test_status_names_classes_that_are_gone(pets, capsys):
+    shutil.rmtree(pets / "data raw" / "cat")
+    assert "data raw has no cat of task 00\n" in status(capsys)
