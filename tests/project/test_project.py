@@ -180,7 +180,12 @@ def test_add_takes_only_what_is_named_and_leaves_the_rest_of_the_file_as_it_is(p
 
 @pytest.mark.parametrize(
     ("names", "told"),
-    [(["cat"], "cat is in a task already"), (["dgo"], "dgo is no class"), ([], "Received: none")],
+    [
+        (["cat"], "cat is in a task already"),
+        (["dgo"], "dgo is no class"),
+        (["fox", "fox"], "each class once. Received: --add fox fox"),
+        ([], "Received: none"),
+    ],
 )
 def test_add_refuses_what_cannot_be_added(pets, capsys, names, told):
     with pytest.raises(SystemExit):
