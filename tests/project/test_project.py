@@ -245,3 +245,9 @@ def test_status_says_where_dvc_cannot_tell_what_changed(pets, capsys):
 def test_status_names_classes_that_are_gone(pets, capsys):
     shutil.rmtree(pets / "data raw" / "cat")
     assert "data raw has no cat of task 00\n" in status(capsys)
+
+
+def test_status_shows_names_as_they_are(pets, capsys):
+    write(pets / "data raw", "dog [male]", "dog [bold]")
+    main(["tasks", "--add"])
+    assert "2: dog [bold], dog [male]" in status(capsys)

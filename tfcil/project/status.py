@@ -6,6 +6,7 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tfcil.config.params import load_params
 from tfcil.data.datasets import class_names
@@ -106,10 +107,10 @@ def print_status(root=".") -> None:
         exemplars = None if reason else _exemplars(layout.memory(key))
         sizes = None if reason else _class_sizes(layout.seen(key))
         table.add_row(
-            key,
-            _shown(params.tasks[key].classes),
+            Text(key),
+            Text(_shown(params.tasks[key].classes)),
             sizes or "-",
-            f"pending ({reason})" if reason else "learned",
+            Text(f"pending ({reason})" if reason else "learned"),
             "-" if accuracy is None else f"{accuracy:.3f}",
             "-" if exemplars is None else str(exemplars),
         )
