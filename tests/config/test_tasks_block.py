@@ -38,6 +38,23 @@ def test_keys_go_on_as_they_were_numbered(tmp_path):
         assert "# more\nmemory: 5\n" in path.read_text()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'tasks:\n  "00": {after: start}\n\n# May\n\n# more\n  "01": {after: "00"}\n# a\nseed: 1\n',
+        'seed: 1\ntasks:\n  "00": {after: start}\n  "01": {after: "00"}',
+    ],
+    ids=["comments at the margin", "no end of the last line"],
+)
+def test_a_new_task_comes_after_all_others(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    assert add_task(path, {"00": None, "01": None}, ["a"]) == "02"
+    assert list(yaml.safe_load(path.read_text())["tasks"]) == ["00", "01", "02"]
+    new = '  "02": {classes: ["a"], after: "01", recipe: increment}\n'
+    assert path.read_text().replace(new, "").rstrip() == text.rstrip()
+
+
 def test_dvc_reads_the_same_keys_and_names(tmp_path):
     """To PyYAML 08 is a text and to DVC, whose YAML is newer, it is the number 8."""
     path = tmp_path / "params.yaml"

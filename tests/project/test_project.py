@@ -1,6 +1,7 @@
 """A folder with your images: what `tfcil init` writes, what `--add` adds, what `status` tells."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tfcil.cli import main
 from tfcil.config.params import load_params
 from tfcil.files import write_json
 from tfcil.project.create import own_pipeline
+from tfcil.stages.layout import Layout
 from tfcil.stages.run import LAST, ONCE, PER_TASK
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +107,29 @@ def test_init_with_a_mistake_is_told_in_one_line_and_writes_nothing(pets, capsys
     assert {file: file.read_bytes() for file in pets.iterdir() if file.is_file()} == before
 
 
+@pytest.mark.parametrize(
+    "images", ["data/train", "data/train/..", "data", ".", "data/labels.csv", "link"]
+)
+def test_init_refuses_images_that_a_run_would_remove(tmp_path, monkeypatch, capsys, images):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "data" / "train", "cat", "dog")
+    (tmp_path / "link").symlink_to("data/train")
+    (tmp_path / "data" / "labels.csv").write_text("path,label\ntrain/cat/0.jpg,cat\n")
+    with pytest.raises(SystemExit):
+        main(["init", images])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected images apart from data/train" in line
+    assert line.endswith(f"Received: dataset.path={Path(images)}")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["data", "link"]
+
+
+def test_every_folder_that_the_pipeline_writes_is_kept_apart_from_images():
+    outs = [out for stage in OURS.values() for out in stage.get("do", stage)["outs"]]
+    folders = {Path(out.removesuffix(f"/{Path(out).name}") if "." in out else out) for out in outs}
+    folders.remove(Path("data"))  # it has two files of ours, and may have a person's images
+    assert folders | {Path("checkpoints"), Path("cache")} == set(Layout().folders)
+
+
 def test_init_overwrites_nothing(pets):
     before = {file.name: file.read_bytes() for file in pets.iterdir() if file.is_file()}
     with pytest.raises(SystemExit):
@@ -155,7 +180,12 @@ def test_add_takes_only_what_is_named_and_leaves_the_rest_of_the_file_as_it_is(p
 
 @pytest.mark.parametrize(
     ("names", "told"),
-    [(["cat"], "cat is in a task already"), (["dgo"], "dgo is no class"), ([], "Received: none")],
+    [
+        (["cat"], "cat is in a task already"),
+        (["dgo"], "dgo is no class"),
+        (["fox", "fox"], "each class once. Received: --add fox fox"),
+        ([], "Received: none"),
+    ],
 )
 def test_add_refuses_what_cannot_be_added(pets, capsys, names, told):
     with pytest.raises(SystemExit):
@@ -200,3 +230,24 @@ def test_status_tells_learned_from_pending_and_why(pets, capsys):
     assert "pending (after 00)" in printed
     learn(pets, "00", ["dog", "cat"])
     assert "pending (other classes)" in status(capsys)
+
+
+def test_status_says_where_dvc_cannot_tell_what_changed(pets, capsys):
+    """This folder has a dvc.yaml and is no repository of DVC."""
+    learn(pets, "00", ['"; rm -rf ~', "cat"])
+    printed = status(capsys)
+    assert (
+        "DVC cannot tell whether images changed: you are not inside of a DVC repository" in printed
+    )
+    assert "nothing to train" not in printed
+
+
+def test_status_names_classes_that_are_gone(pets, capsys):
+    shutil.rmtree(pets / "data raw" / "cat")
+    assert "data raw has no cat of task 00\n" in status(capsys)
+
+
+def test_status_shows_names_as_they_are(pets, capsys):
+    write(pets / "data raw", "dog [male]", "dog [bold]")
+    main(["tasks", "--add"])
+    assert "2: dog [bold], dog [male]" in status(capsys)

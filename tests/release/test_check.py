@@ -130,6 +130,18 @@ def test_a_model_that_was_not_evaluated_is_told_with_the_command(project):
         check_model("models/01.keras", "models/00.keras", Limits())
 
 
+def test_a_model_that_was_trained_again_since_is_told_with_the_command(experiment, tmp_path):
+    """By the bytes of the file, as the stage evaluate wrote them down."""
+    for folder in ("models", "evaluation"):
+        shutil.copytree(experiment / folder, tmp_path / folder)
+    new, old = (tmp_path / "models" / f"{key}.keras" for key in ("01", "00"))
+    check_model(new, old, Limits())
+    with old.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(UserError, match="before it was trained again: `dvc repro evaluate@00`"):
+        check_model(new, old, Limits())
+
+
 @pytest.mark.parametrize(
     ("images", "changes"), [(9, {}), (10, {"split": "validation"}), (10, {"tasks": ["x"]})]
 )

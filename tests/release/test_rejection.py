@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from tfcil.cli import main
@@ -74,6 +75,19 @@ def test_price_and_gain_are_those_of_the_answers(experiment, capsys):
 def test_after_the_last_task_nothing_unknown_is_left_to_count(experiment, capsys):
     _, note = predict(experiment, capsys, "01", "--reject", "0.2")
     assert "no class arrives later" in note
+
+
+def test_a_task_that_is_not_prepared_yet_changes_no_answer(experiment, capsys):
+    params = experiment / "params.yaml"
+    before = params.read_text()
+    added = yaml.safe_load(before)
+    added["tasks"]["02"] = {"classes": 1, "after": "01", "recipe": "increment"}
+    expected = predict(experiment, capsys, "00", "--reject", "0.2")
+    params.write_text(yaml.safe_dump(added))
+    try:
+        assert predict(experiment, capsys, "00", "--reject", "0.2") == expected
+    finally:
+        params.write_text(before)
 
 
 def test_answers_without_the_option_are_as_they_were(experiment, capsys):

@@ -76,6 +76,22 @@ def test_a_class_without_images_to_evaluate_on_is_told(folder, monkeypatch):
     assert str(error.value).endswith("Received: none of cat in the test split of mine")
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_no_original_image_is_removed(folder, listed):
+    """Images in data/train, given as a folder, or in a CSV file elsewhere by links to them."""
+    (folder / "data").mkdir()
+    (folder / "images").rename(folder / "data" / "train")
+    path = "data/train"
+    if listed:
+        (folder / "link.png").symlink_to("data/train/train/cat/0.png")
+        (folder / "labels.csv").write_text("path,label\nlink.png,cat\n")
+        path = "labels.csv"
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UserError, match=r"expected images apart from .*data/train, .*data/raw"):
+        prepare(Layout.of(folder), params(FOLDER | {"path": path}, 2))
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_test_images_have_the_shape_of_the_others(folder):
     for number, file in enumerate((folder / "images" / "test").rglob("*.png")):
         Image.new("RGB", (5, 3), (100 + number,) * 3).save(file)

@@ -82,6 +82,8 @@ def _add_task(layout, names) -> None:
     params = load_params(layout.params)
     waiting = classes_in_no_task(layout, params)
     for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"tasks: expected each class once. Received: --add {name} {name}")
         if name not in waiting:
             known = name in class_names(params.dataset)
             raise UserError(

@@ -7,8 +7,8 @@ from pathlib import Path
 from tfcil.errors import UserError
 from tfcil.files import write_atomically
 
-# The block goes on over indented lines, and empty ones between them.
-_BLOCK = re.compile(r"^tasks:(.*)\n((?:[ \t]+.*\n|\n(?=[ \t]|\n+[ \t]))*)", re.M)
+# The block goes on over indented lines, and empty ones and comments between them.
+_BLOCK = re.compile(r"^tasks:(.*)\n((?:[ \t]+.*\n|(?:#.*\n|\n)+(?=[ \t]))*)", re.M)
 
 
 def task_line(key: str, task: dict) -> str:
@@ -64,11 +64,13 @@ def add_task(path, tasks, names) -> str:
 
 
 def _read(path):
-    """Returns the text of a params.yaml, and the match of its block."""
+    """Returns the text of a params.yaml, its last line complete, and the match of its block."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"Expected a params.yaml here ({error}). Received: path={path}") from None
+    if not text.endswith("\n"):
+        text += "\n"
     found = list(_BLOCK.finditer(text))
     if len(found) != 1:
         raise UserError(f"Expected one block `tasks:` in the file. Received: path={path}")

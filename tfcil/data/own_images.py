@@ -1,6 +1,7 @@
 """A data set of your images, in a folder or listed in a CSV file."""
 
 import itertools
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -55,6 +56,43 @@ def open_own_images(params, used, read) -> OpenDataset:
 def own_class_names(params) -> tuple[str, ...]:
     """Returns the names of the classes of a folder or a CSV file; opens no image."""
     return _list(params)[0]
+
+
+def check_apart(params, outputs) -> None:
+    """Refuses images that lie among the results of a run, which it replaces; follows links.
+
+    Args:
+        params: the section `dataset` of params.yaml.
+        outputs: paths of the folders that a run replaces.
+
+    Raises:
+        UserError: one of the folders holds `dataset.path` or a file listed there, or lies in
+            `dataset.path`.
+    """
+    if params.name != "folder":
+        return
+    output_at = {place: output for output in outputs for place in _places(output)}
+    source = Path(params.path).expanduser()
+    for place, output in output_at.items():
+        if _places(source) & {*place.parents}:
+            raise _among(source, output, params)
+    for path in itertools.chain([source], (file.path for file in _list(params)[1])):
+        for place in _places(path):
+            if found := output_at.keys() & {place, *place.parents}:
+                raise _among(path, output_at[found.pop()], params)
+
+
+def _places(path) -> set[Path]:
+    """Returns where a path lies, with its links as they are, and with all of them followed."""
+    return {Path(os.path.abspath(path)), Path(os.path.realpath(path))}
+
+
+def _among(path, output, params) -> UserError:
+    return UserError(
+        f"dataset.path: expected images apart from {one_line(output)}, which a run replaces; "
+        f"{one_line(path)} is not. Move the images, such as to data/raw. "
+        f"Received: dataset.path={one_line(params.path)}"
+    )
 
 
 def _list(params):

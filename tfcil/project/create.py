@@ -7,10 +7,13 @@ from pathlib import Path
 import yaml
 
 from tfcil.backbones.names import is_file, known_weights
+from tfcil.config.params import Dataset
 from tfcil.config.presets import find_preset, packaged
 from tfcil.config.tasks_block import rewrite_tasks
+from tfcil.data.own_images import check_apart
 from tfcil.errors import UserError
 from tfcil.files import write_atomically
+from tfcil.stages.layout import Layout
 
 _OWN_CODE = ("tfcil/", "pipelines/")
 _HEAD = """\
@@ -34,9 +37,11 @@ def create_project(folder, images, class_names, image_size=None, backbone="resne
         force: whether existing files are overwritten.
 
     Raises:
-        UserError: where params.yaml or dvc.yaml exists already, unless `force` is set.
+        UserError: where params.yaml or dvc.yaml exists already, unless `force` is set; where the
+            images lie among the results of the pipeline.
     """
     folder = Path(folder)
+    check_apart(Dataset(name="folder", path=str(folder / images)), Layout(folder).folders)
     for name in ("params.yaml", "dvc.yaml"):
         if (folder / name).exists() and not force:
             raise UserError(f"Expected no {name} here; --force overwrites it. Received: {name}")

@@ -6,6 +6,7 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tfcil.config.params import load_params
 from tfcil.data.datasets import class_names
@@ -61,13 +62,18 @@ def _exemplars(path) -> int | None:
 
 
 def changed_stages(layout) -> dict[str, list[str]]:
-    """Asks DVC which changes make it run a stage again: names of files, or `command`."""
+    """Asks DVC which changes make it run a stage again: names of files, or `command`.
+
+    Raises:
+        UserError: DVC cannot tell.
+    """
     if not (layout.root / "dvc.yaml").exists():
         return {}
     command = [sys.executable, "-m", "dvc", "status", "--json"]
     done = subprocess.run(command, cwd=layout.root, capture_output=True, text=True)
     if done.returncode:
-        return {}
+        reason = done.stderr.strip().rpartition("\n")[2].removeprefix("ERROR: ")
+        raise UserError(f"DVC cannot tell whether images changed: {reason}")
     return {
         stage.removeprefix("dvc.yaml:"): _changed(changes)
         for stage, changes in json.loads(done.stdout or "{}").items()
@@ -88,7 +94,10 @@ def print_status(root=".") -> None:
     """Prints the status of each task, the size of the memory, and the classes in no task."""
     layout = Layout.of(root)
     params = load_params(layout.params)
-    changed = changed_stages(layout)
+    try:
+        changed, unknown = changed_stages(layout), None
+    except UserError as error:
+        changed, unknown = {}, str(error)
     reasons = reasons_to_train(layout, params, changed)
     console, table = Console(), Table()
     for column in ("task", "classes", "images of each", "state", "accuracy", "exemplars"):
@@ -98,16 +107,16 @@ def print_status(root=".") -> None:
         exemplars = None if reason else _exemplars(layout.memory(key))
         sizes = None if reason else _class_sizes(layout.seen(key))
         table.add_row(
-            key,
-            _shown(params.tasks[key].classes),
+            Text(key),
+            Text(_shown(params.tasks[key].classes)),
             sizes or "-",
-            f"pending ({reason})" if reason else "learned",
+            Text(f"pending ({reason})" if reason else "learned"),
             "-" if accuracy is None else f"{accuracy:.3f}",
             "-" if exemplars is None else str(exemplars),
         )
     console.print(table)
     learned = [key for key, reason in reasons.items() if not reason]
-    for line in _remarks(layout, params, learned, changed):
+    for line in _remarks(layout, params, learned, changed, unknown):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -118,7 +127,7 @@ def _shown(classes) -> str:
     return f"{len(classes)}: {shown}"
 
 
-def _remarks(layout, params, learned, changed):
+def _remarks(layout, params, learned, changed, unknown):
     if learned:
         last = learned[-1]
         names = read_json(layout.class_names(last))["classes"]
@@ -135,8 +144,14 @@ def _remarks(layout, params, learned, changed):
             "is trained again, with all after it"
         )
     pending = len(params.tasks) - len(learned)
-    yield f"{pending} to train: dvc repro" if pending else "nothing to train"
+    if pending:
+        yield f"{pending} to train: dvc repro"
+    if unknown or not pending:
+        yield unknown or "nothing to train"
     if params.dataset.name == "folder":
+        if gone := classes_without_images(params):
+            named = ", ".join(f"{name} of task {key}" for name, key in gone[:8])
+            yield f"{params.dataset.path} has no {named}{', ...' if len(gone) > 8 else ''}"
         waiting = classes_in_no_task(layout, params)
         if waiting:
             yield (
@@ -158,3 +173,15 @@ def classes_in_no_task(layout, params) -> list[str]:
         elif layout.class_names(key).exists():
             taken.update(read_json(layout.class_names(key))["classes"])
     return [name for name in class_names(params.dataset) if name not in taken]
+
+
+def classes_without_images(params) -> list[tuple[str, str]]:
+    """Returns the classes that tasks name and the data set no longer has, and keys of the tasks."""
+    known = set(class_names(params.dataset))
+    return [
+        (name, key)
+        for key, task in params.tasks.items()
+        if isinstance(task.classes, list)
+        for name in task.classes
+        if name not in known
+    ]

@@ -46,7 +46,9 @@ def held_out_images(model, option):
 def later_images(model):
     """Opens the validation images of classes that arrive after a model's task; `None`: no class."""
     layout, key = experiment_of(model)
-    *_, last = load_params(layout.params).tasks
+    tasks = load_params(layout.params).tasks
+    # A task that was added may not be prepared yet.
+    *_, last = key, *(one for one in tasks if layout.seen(one).exists())
     first = len(read_json(layout.seen(key))["seen"])
     seen = read_json(layout.seen(last))["seen"][first:]
     return _images(layout, seen)[0] if seen else None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfcil.errors import UserError
-from tfcil.files import read_json
+from tfcil.files import file_digest, read_json
 from tfcil.stages.layout import Layout
 
 
@@ -27,16 +27,21 @@ def read_evaluation(model) -> dict:
     """Reads evaluation/TASK.json of a model, see `tfcil.stages.evaluate`.
 
     Raises:
-        UserError: the model was not evaluated.
+        UserError: the model was not evaluated, or was trained again since.
     """
     layout, key = experiment_of(model)
-    path = layout.evaluation(key)
+    path, trained = layout.evaluation(key), layout.model(key)
+    commands = f"`dvc repro evaluate@{key}` or `tfcil stage evaluate {key}`"
     if not path.exists():
+        raise UserError(f"Expected {path}, which {commands} writes. Received: model={model}")
+    evaluation = read_json(path)
+    # The model itself may be elsewhere: its figures are read, it is not run.
+    if "model" in evaluation and trained.exists() and file_digest(trained) != evaluation["model"]:
         raise UserError(
-            f"Expected {path}, which `dvc repro evaluate@{key}` or `tfcil stage evaluate {key}` "
-            f"writes. Received: model={model}"
+            f"Expected {path} of this model, which was evaluated before it was trained again: "
+            f"{commands}. Received: model={model}"
         )
-    return read_json(path)
+    return evaluation
 
 
 def class_names(model) -> list[str]:

@@ -10,7 +10,7 @@ from tfcil.evaluation.figures import compute_figures
 from tfcil.evaluation.matrix import confusion_matrix
 from tfcil.evaluation.registry import all_rules, primary
 from tfcil.exemplars import ExemplarMemory
-from tfcil.files import read_json, write_json
+from tfcil.files import file_digest, read_json, write_json
 from tfcil.stages.layout import Layout
 from tfcil.training.determinism import make_deterministic
 
@@ -18,8 +18,9 @@ from tfcil.training.determinism import make_deterministic
 def evaluate(layout: Layout, params, key: str) -> None:
     """Writes evaluation/KEY.json; reads nothing of `params`.
 
-    The file holds the split; the number of correct predictions per task, by rule; the confusion
-    matrix of the primary rule; the training images of each class; and the measures.
+    The file holds the digest of the model's file; the split; the number of correct predictions per
+    task, by rule; the confusion matrix of the primary rule; the training images of each class; and
+    the measures.
     """
     make_deterministic()
     manifest = read_json(layout.seen(key))
@@ -42,6 +43,7 @@ def evaluate(layout: Layout, params, key: str) -> None:
         layout.evaluation(key),
         {
             "task": key,
+            "model": file_digest(layout.model(key)),
             "split": manifest["split"],
             "tasks": [one["task"] for one in seen],
             "images": [one["images"] for one in seen],

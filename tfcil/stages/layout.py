@@ -42,6 +42,16 @@ class Layout:
     cache = _path("cache")  # features of frozen networks; may be deleted
     report = _path("report")  # folder of the page, its tables and its picture
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folders whose contents stages write, and may remove."""
+        per_task = (
+            *(self.train_images, self.test_images, self.seen, self.recipe, self.model),
+            *(self.features, self.checkpoint, self.curve, self.log, self.memory),
+            *(self.statistics, self.evaluation),
+        )
+        return [*(path(START).parent for path in per_task), self.cache, self.report]
+
     @classmethod
     def of(cls, root) -> "Layout":
         """Returns the layout of the folder `root`, a string or a path."""

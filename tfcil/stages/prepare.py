@@ -12,6 +12,7 @@ from tfcil.data.held_out import held_out, pixel_digest
 from tfcil.data.images import channel_statistics
 from tfcil.data.label_noise import noisy_labels
 from tfcil.data.long_tail import long_tailed
+from tfcil.data.own_images import check_apart
 from tfcil.data.splits import of_one_shape
 from tfcil.data.store import (
     images_digest,
@@ -33,7 +34,11 @@ def prepare(layout: Layout, params) -> None:
     Reads `dataset`, `scenario`, `tasks` and `validation`. `long_tail` thins out the training images
     first. With `validation`, some of what is left is held out and replaces the test images.
     `label_noise` changes labels of the rest.
+
+    Raises:
+        UserError: a person's images lie where a stage writes, or cannot be used.
     """
+    check_apart(params.dataset, layout.folders)
     dataset, tasks, arrival = _open(params)
     # Labels are checked before any image is stored, which may take hours.
     train_ranks = _ranks(dataset.train.labels, tasks, "train", params.dataset)
