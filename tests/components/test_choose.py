@@ -113,6 +113,7 @@ def test_a_combination_that_makes_no_sense_is_told_in_one_line(values, told):
                 ("bic", "default", "bias_layer"),
                 ("podnet", "default", "balanced_finetuning"),
                 ("replay", "balanced_finetuning", "balanced_finetuning"),
+                ("lwf", "logit_adjustment", "logit_adjustment"),
             )
         ],
     ],
@@ -225,6 +226,15 @@ def test_retrain_head_refuses_another_head(name, kind):
         UserError, match=f"retrain_head corrects a linear head, {name} has a {kind}"
     ):
         chosen(name, "ce", "retrain_head")
+
+
+@pytest.mark.parametrize("name", ["ridge", "ranpac"])
+@pytest.mark.parametrize("correction", ["weight_aligning", "bias_layer", "logit_adjustment"])
+def test_a_head_of_statistics_takes_no_correction_of_a_trained_one(name, correction):
+    told = f"^method.correction: {correction} presumes .* of {name} follows from statistics"
+    with pytest.raises(UserError, match=told):
+        chosen(name, "ce", correction)
+    assert corrections_of(name, "ce", "retrain_head") == "retrain_head"
 
 
 def test_another_correction_takes_the_place_of_the_published_one():

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from loss_of_terms import task_of
 from tiny_tasks import network
 
 from tfcil.classifier import grown, plain
 from tfcil.components.facts import Head
-from tfcil.corrections.logit_adjustment import prior_shift
+from tfcil.corrections.logit_adjustment import Options, check, prior_shift
+from tfcil.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype="uint8")
 
@@ -17,10 +19,10 @@ def test_the_shift_is_minus_tau_log_prior():
     np.testing.assert_array_equal(prior_shift((10, 30, 60), 0.0), 0)
 
 
-def test_a_class_without_images_keeps_its_logit():
-    """Its prior says nothing, and its logarithm is infinite."""
-    expected = [0, -np.log(0.25), -np.log(0.75)]
-    np.testing.assert_allclose(prior_shift((0, 10, 30), 1.0), expected, rtol=1e-12)
+def test_a_class_without_an_image_is_refused():
+    """The logarithm of its prior is infinite."""
+    with pytest.raises(UserError, match=r"^logit_adjustment needs .* no exemplar of 2 classes$"):
+        check(task_of(3, [0, 4, 0, 9, 9]), Options())
 
 
 HEADS = [Head(), Head(kind="cosine"), Head(kind="local_similarity", proxies=3)]

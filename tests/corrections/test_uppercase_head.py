@@ -71,7 +71,7 @@ def test_a_class_without_an_image_is_refused():
     task = run("replay").phases[0].task
     with pytest.raises(
         UserError,
-        match=r"^uppercase_head fits every class anew: expected memory of 1 or more per class\. "
-        r"Received: no exemplar of 4 classes$",
+        match=r"^uppercase_head needs images of every class: expected memory of 1 or more per "
+        r"class\. Received: no exemplar of 4 classes$",
     ):
         check(task.new(), Options())

@@ -111,6 +111,23 @@ def test_strengths_are_chosen_on_images_held_out(start, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_one_image_of_each_class_is_enough(start, name):
+    images, labels = images_of(0, 4, exemplars=0)
+    _, first = np.unique(labels, return_index=True)
+    options = {"projections": 300} if name == "ranpac" else {}
+    chosen = settings(name, **options).of_task(True)
+    model, *_ = train_task(lambda: start, images[first], labels[first], chosen)
+    assert accuracy(model, images[first], labels[first]) == 1
+
+
+def test_lda_tells_of_a_covariance_that_has_no_inverse(start):
+    """128 features vary in 56 directions at most, as 60 images of 4 classes do."""
+    told = r"^options\.lda\.shrinkage: expected more, .* Received: options\.lda\.shrinkage=0\.0$"
+    with pytest.raises(UserError, match=told):
+        learned(start, settings("lda", shrinkage=0.0), (0, 4))
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_the_model_is_plain_keras_with_a_frozen_network(start, name, tmp_path):
     (model,), _ = learned(start, settings(name), (0, 4))
     classifier.save_classifier(model, tmp_path / "model.keras")

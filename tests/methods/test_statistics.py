@@ -82,6 +82,21 @@ def test_the_covariance_is_the_pooled_one(sample):
     assert_allclose(half - np.diag(np.diag(half)), 0.5 * (found - np.diag(np.diag(found))))
 
 
+@pytest.mark.parametrize("shrinkage", [0.0, 0.8])
+def test_without_any_spread_within_classes_the_covariance_is_the_identity(sample, shrinkage):
+    """As with one image of each class: discriminants are then those of the nearest mean."""
+    features, _ = sample
+    one_each = of(100 + features[:4], np.arange(4))
+    shared = statistics.covariance(one_each, shrinkage)
+    assert_allclose(shared, np.eye(features.shape[1]))
+    for found, expected in zip(
+        statistics.discriminant_head(one_each, shared),
+        statistics.nearest_mean_head(one_each, cosine=False),
+        strict=True,
+    ):
+        assert_allclose(found, expected)
+
+
 def test_discriminants_are_differences_of_gaussian_log_likelihoods(sample):
     features, labels = sample
     found = of(features, labels)

@@ -232,6 +232,12 @@ def _check_correction(choice) -> None:
             f"method.correction: the class prior is removed by {remover}, {name} would remove it "
             f"twice: choose loss=ce or correction=none. Received: method.correction={name}"
         )
+    if facts.expects_prior and choice.method.facts.keeps_statistics:
+        raise UserError(
+            f"method.correction: {name} presumes a head that was trained on exemplars, that of "
+            f"{choice.method.spelling} follows from statistics of all images: choose "
+            f"correction=none. Received: method.correction={name}"
+        )
 
 
 def _check_devices(choice, strategy) -> None:

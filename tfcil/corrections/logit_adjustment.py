@@ -10,8 +10,9 @@ from pydantic import Field
 from tfcil import classifier
 from tfcil.components import facts
 from tfcil.components.sections import NonNegative
+from tfcil.corrections.shared.every_class import check_every_class
 
-FACTS = facts.CorrectionFacts(expects_prior=True)
+FACTS = facts.CorrectionFacts(needs_memory=True, expects_prior=True)
 
 
 class Options(facts.Options):
@@ -23,6 +24,11 @@ class Options(facts.Options):
     )
 
 
+def check(task, options) -> None:
+    """Refuses a task in which a class has no image: its prior says nothing."""
+    check_every_class(task, "logit_adjustment")
+
+
 def correct(task, train, trained, options):
     """Adds the shift to the logits of the classifier."""
     return classifier.plain(trained, prior_shift(task.class_counts, options.tau))
@@ -31,12 +37,9 @@ def correct(task, train, trained, options):
 def prior_shift(class_counts, tau):
     """Computes minus tau times the log prior, (classes,), float64.
 
-    A class without images keeps its logit: its prior says nothing.
-
     Args:
-        class_counts: images of each class that was trained on, (classes,).
+        class_counts: images of each class that was trained on, (classes,), all positive.
         tau: strength.
     """
     counts = np.array(class_counts, "float64")
-    log_prior = np.log(np.where(counts > 0, counts, 1)) - np.log(counts.sum())
-    return np.where(counts > 0, -tau * log_prior, 0.0)
+    return -tau * np.log(counts / counts.sum())

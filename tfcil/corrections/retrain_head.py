@@ -17,8 +17,8 @@ from tfcil.components import facts
 from tfcil.components.sections import Fraction, Positive, PositiveInt
 from tfcil.corrections.balanced_finetuning import balanced_images
 from tfcil.corrections.shared.draws import drawn_of_each
+from tfcil.corrections.shared.every_class import check_every_class
 from tfcil.corrections.shared.logistic import cross_entropy, fit_logistic
-from tfcil.errors import UserError
 
 FACTS = facts.CorrectionFacts(heads=("linear",), needs_memory=True)
 # 1 / C of the official code. Weaker penalties are often better for this task, and worse for the
@@ -53,16 +53,6 @@ class Options(facts.Options):
 def check(task, options) -> None:
     """Refuses a task in which a class has no image."""
     check_every_class(task, "retrain_head")
-
-
-def check_every_class(task, correction) -> None:
-    """Refuses a task in which a class has no image; `correction` is the name to tell."""
-    empty = np.flatnonzero(np.array(task.class_counts) == 0)
-    if len(empty):
-        raise UserError(
-            f"{correction} fits every class anew: expected memory of 1 or more per class. "
-            f"Received: no exemplar of {len(empty)} classes"
-        )
 
 
 def reserve(task, options):

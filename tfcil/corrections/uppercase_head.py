@@ -11,7 +11,7 @@ from tfcil import classifier
 from tfcil.components import facts
 from tfcil.components.sections import NonNegative, Positive, PositiveInt
 from tfcil.corrections.balanced_finetuning import balanced_images
-from tfcil.corrections.retrain_head import check_every_class
+from tfcil.corrections.shared.every_class import check_every_class
 from tfcil.corrections.shared.logistic import cross_entropy
 
 FACTS = facts.CorrectionFacts(heads=("linear",), needs_memory=True)

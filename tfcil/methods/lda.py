@@ -4,10 +4,12 @@ Reference: for class-incremental learning with a frozen network Hayes & Kanan, "
 Learning with Deep Streaming Linear Discriminant Analysis" (arXiv 1909.01520).
 """
 
+import numpy as np
 from pydantic import Field
 
 from tfcil.components.facts import MethodFacts
 from tfcil.components.recipe import Fraction
+from tfcil.errors import UserError
 from tfcil.methods.shared import closed_form, frozen_network
 from tfcil.methods.shared.statistics import covariance, discriminant_head, gaussian_loss
 
@@ -37,6 +39,17 @@ def learn(task, train, options):
         return min(SHRINKAGES, key=loss) if held.counts.any() else SHRINKAGES[-1]
 
     def solve(statistics, shrinkage):
-        return discriminant_head(statistics, covariance(statistics, shrinkage))
+        shared = covariance(statistics, shrinkage)
+        if shrinkage < SHRINKAGES[0]:  # from there on, none is singular
+            _check_rank(shared, shrinkage)
+        return discriminant_head(statistics, shared)
 
     return closed_form.learn(task, train, options, solve, choose)
+
+
+def _check_rank(shared, shrinkage):
+    if np.linalg.matrix_rank(shared, hermitian=True) < len(shared):
+        raise UserError(
+            "options.lda.shrinkage: expected more, or null, as some features, or sums of them, do "
+            f"not vary within classes. Received: options.lda.shrinkage={shrinkage}"
+        )

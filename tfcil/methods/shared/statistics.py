@@ -122,9 +122,12 @@ def covariance(statistics, shrinkage):
         shrinkage: 0 to 1, the part of the identity times the mean variance.
 
     Returns:
-        float64 (d, d).
+        float64 (d, d); the identity where no image differs from the mean of its class.
     """
     within = scatter(statistics, statistics.means)
+    # Differences of large sums: what is exactly 0 comes out as rounding.
+    if np.trace(within) <= 1e-12 * np.trace(statistics.moment):
+        return np.eye(len(within))
     within /= max(statistics.counts.sum() - np.count_nonzero(statistics.counts), 1)
     variance = np.trace(within) / len(within)
     return (1 - shrinkage) * within + shrinkage * variance * np.eye(len(within))
