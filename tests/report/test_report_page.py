@@ -121,7 +121,7 @@ def test_page_says_whether_figures_are_of_validation_or_test_images(three, tmp_p
 @pytest.mark.parametrize("sizes", [[2, 1], [15, 10]], ids=["squares", "picture"])
 def test_names_are_text_wherever_they_stand(tmp_path, sizes):
     names = [f"{EVIL}'\"&{number}" for number in range(sum(sizes))]
-    layout, params = write_experiment(tmp_path, sizes, names=names)
+    layout, params = write_experiment(tmp_path, sizes, memory=25, names=names)
     page = page_of(layout, params)
     own = {"<script>", '<script type="application/json" id="picture">'}
     assert set(re.findall(r"<script[^>]*>", page)) <= own

@@ -21,7 +21,7 @@ def stored(root, *classes, tail=None, noise=None, dataset=None, order=ORDER, **m
     """Prepares tasks; returns images and labels of each, to train and to test, and class sizes."""
     named = (dataset or {"name": "omniglot100"}) | {"long_tail": tail, "label_noise": noise}
     sections = {"dataset": named, "scenario": {"order": order}} | more
-    layout, params = Layout.of(root), Params.of(tiny_params(*classes, **sections), "test")
+    layout, params = Layout.of(root), Params.of(tiny_params(*classes, memory=0, **sections), "test")
     prepare(layout, params)
     train, test = (
         {key: tuple(map(np.array, read_images(path(key)))) for key in params.tasks}
