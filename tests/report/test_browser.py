@@ -70,7 +70,7 @@ def experiment(folder, sizes, **settings):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("sizes", [[2, 1, 1], [15, 12]], ids=["squares", "picture"])
 def test_page_renders_at_desktop_and_phone_width(tmp_path, sizes, width):
-    page = experiment_page(experiment(tmp_path, sizes))
+    page = experiment_page(experiment(tmp_path, sizes, memory=27))
     seen, messages = look(tmp_path, page, width)
     assert messages == []
     assert seen["loaded"] == []
