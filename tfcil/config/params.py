@@ -257,12 +257,14 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _memory_has_room_for_each_class(self):
-        each = [task.classes for task in self.tasks.values()]
-        total = sum(one if isinstance(one, int) else len(one) for one in each)
+        each = {key: task.classes for key, task in self.tasks.items()}
+        sizes = {key: one if isinstance(one, int) else len(one) for key, one in each.items()}
+        total, largest = sum(sizes.values()), max(sizes, key=sizes.get)
         if 0 < self.memory < total:
             raise ValueError(
-                "memory: expected 0, or at least one exemplar for each of the "
-                f"{brief(total)} classes of all tasks. Received: memory={brief(self.memory)}"
+                f"memory: expected 0, or at least one exemplar for each of the {brief(total)} "
+                f"classes of all tasks, most of them in tasks.{largest}.classes. "
+                f"Received: memory={brief(self.memory)}"
             )
         return self
 
