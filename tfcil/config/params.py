@@ -259,7 +259,7 @@ class Params(Section):
     def _memory_has_room_for_each_class(self):
         each = {key: task.classes for key, task in self.tasks.items()}
         sizes = {key: one if isinstance(one, int) else len(one) for key, one in each.items()}
-        total, largest = sum(sizes.values()), max(sizes, key=sizes.get)
+        total, largest = sum(sizes.values()), max(sizes, key=sizes.get, default=None)
         if 0 < self.memory < total:
             raise ValueError(
                 f"memory: expected 0, or at least one exemplar for each of the {brief(total)} "
