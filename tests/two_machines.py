@@ -19,7 +19,7 @@ def two_machines(*folders):
 
 @contextlib.contextmanager
 def one_machine(*folders, num_cpus):
-    """Likewise, with the cluster's first machine only."""
+    """Sets RAY_ADDRESS to a new cluster of one machine with so many processors; yields it."""
     import ray
     from ray.cluster_utils import Cluster
 
